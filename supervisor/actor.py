@@ -1,0 +1,185 @@
+"""`Actor`: the class to derive from.
+
+Overridable: `receive`, `on_start`, `on_stop`. All else is what an actor may do, from `on_start` on; a subclass that redefines
+one of those is refused, because half of it would go on using the original.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+import typing
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, ForwardRef, Generic, TypeVar, Union, get_args, get_origin
+
+from supervisor.context import ActorTimer, Context, Monitor, Reply
+from supervisor.exits import ExitReason
+from supervisor.ref import Ref
+from supervisor.spec import Name
+from supervisor.topics import Topic
+
+__all__ = ["Actor", "accepted_types"]
+
+M = TypeVar("M")
+N = TypeVar("N")
+T = TypeVar("T")
+
+_FINAL = (
+    "after", "every", "spawn", "monitor", "watch", "lookup", "subscribe", "unsubscribe", "publish", "reply_later", "remember",
+    "recall", "recall_all", "forget", "flush", "context",
+)  # fmt: skip
+
+
+class Actor(Generic[M]):
+    """An actor that accepts messages of type M: `class Account(Actor[Deposit | Balance])`.
+
+    It handles one message at a time. What `receive` returns for a request is its reply. An exception ends this life; what
+    happens then is up to the supervisor.
+    """
+
+    __slots__ = ("_context",)
+    _context: Context
+    __message_type__: ClassVar[object] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in _FINAL:
+            if name in cls.__dict__:
+                raise TypeError(f"{cls.__name__}.{name} hides what every actor may do; give yours another name")
+        for base in cls.__dict__.get("__orig_bases__", ()):
+            origin = get_origin(base)
+            if isinstance(origin, type) and issubclass(origin, Actor):
+                cls.__message_type__ = get_args(base)[0]
+        if cls.__message_type__ is None:
+            raise TypeError(
+                f"class {cls.__name__}(Actor) names no messages; write Actor[Deposit | Balance], or Actor[object] for any"
+            )
+
+    # ---- to override
+
+    def receive(self, message: M) -> Any:
+        """Handle one message; for a request, return its reply. May be `async`.
+
+        Cancellation: a stop lets it finish within the grace; a kill cuts it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no receive(self, message)")
+
+    async def on_start(self) -> None:
+        """Get ready. The child counts as started when this returns. Do not wait for the network here.
+
+        Raise `Ignore()` to say that there is nothing to do.
+
+        Cancellation: a stop or the start timeout cuts it; `on_stop` does not run then.
+        """
+
+    async def on_stop(self, reason: ExitReason) -> None:
+        """Tidy up, within what is left of the grace. Runs after a stop and after a crash; not after a kill or a failed start.
+
+        Cancellation: the kill cuts it.
+        """
+
+    # ---- what an actor may do
+
+    @property
+    def context(self) -> Context:
+        """Who this is: `ref`, `path`, `supervisor`, `incarnation`, `log`.
+
+        Raises:
+            RuntimeError: the actor does not live yet.
+        """
+        try:
+            return self._context
+        except AttributeError:
+            raise RuntimeError(f"{type(self).__name__} does not live yet; do this in on_start, not in __init__") from None
+
+    def after(self, delay: float, message: M, key: object = None) -> ActorTimer:
+        """Receive `message` once, in `delay` seconds. A timer with the same key is replaced."""
+        return self.context.after(delay, message, key)
+
+    def every(self, interval: float, message: M, key: object = None) -> ActorTimer:
+        """Receive `message` every `interval` seconds. A tick that is not handled yet is not queued twice."""
+        return self.context.after(interval, message, key, interval)
+
+    def spawn(self, function: Callable[..., Awaitable[object]], *args: Any) -> None:
+        """Run an async function in the background, as part of this life: if it fails, the life fails; it ends with the life."""
+        self.context.spawn(function, *args)
+
+    def monitor(self, ref: Ref[Any]) -> Monitor:
+        """Receive `Down(ref, incarnation, reason)` once, when the life there ends; at once, reason None, if there is none."""
+        return self.context.monitor(ref)
+
+    def watch(self, ref: Ref[Any]) -> Monitor:
+        """Receive `Up` and `Down` for every life at that place, and finally `Gone`."""
+        return self.context.watch(ref)
+
+    def lookup(self, name: Name[N]) -> Ref[N]:
+        """The ref of who has the name. Raises NoSuchActor."""
+        return self.context.lookup(name)
+
+    def subscribe(self, topic: Topic[M]) -> None:
+        """Receive what is published to the topic. A later life goes on receiving if its `on_start` subscribes again."""
+        self.context.subscribe(topic)
+
+    def unsubscribe(self, topic: Topic[M]) -> None:
+        """Receive no more of it."""
+        self.context.unsubscribe(topic)
+
+    def publish(self, topic: Topic[N], message: N) -> int:
+        """Hand a message to all who subscribe. Returns how many took it."""
+        return self.context.runtime.topics.publish(topic, message)
+
+    def reply_later(self) -> Reply:
+        """Answer the ask in hand later, from anywhere; what `receive` returns is then ignored."""
+        return self.context.reply_later()
+
+    def remember(self, value: object, key: str = "") -> None:
+        """Keep a snapshot of `value` for later lives. It is found again by its type and key."""
+        self.context.remember(value, key)
+
+    def recall(self, kind: type[T], key: str = "") -> T | None:
+        """What an earlier life remembered of this type and key, or None."""
+        return self.context.recall(kind, key)
+
+    def recall_all(self, kind: type[T]) -> dict[str, T]:
+        """Everything remembered of this type, by key."""
+        return self.context.recall_all(kind)
+
+    def forget(self, kind: type, key: str = "") -> None:
+        """Remember it no more."""
+        self.context.forget(kind, key)
+
+    async def flush(self) -> None:
+        """Return when what was remembered is as durable as the store makes it.
+
+        Cancellation: may have happened.
+        """
+        await self.context.store.flush()
+
+
+def accepted_types(cls: type[Actor[Any]]) -> tuple[type, ...] | None:
+    """The classes that `Actor[...]` names; None for anything.
+
+    Raises:
+        TypeError: it names something that is not a class.
+    """
+    return _flatten(cls.__message_type__, cls)
+
+
+def _flatten(annotation: object, cls: type) -> tuple[type, ...] | None:
+    if isinstance(annotation, str | ForwardRef):
+        text = annotation if isinstance(annotation, str) else annotation.__forward_arg__
+        annotation = eval(text, vars(sys.modules[cls.__module__]))  # noqa: S307  # an annotation of the class itself
+    annotation = getattr(annotation, "__value__", annotation)  # type Message = Deposit | Balance
+    if annotation is Any or annotation is object or isinstance(annotation, TypeVar):
+        return None
+    if annotation is None:
+        return (type(None),)
+    if get_origin(annotation) in (Union, types.UnionType):
+        parts = [_flatten(part, cls) for part in get_args(annotation)]
+        return None if None in parts else tuple(kind for part in parts if part is not None for kind in part)
+    kind = get_origin(annotation) or annotation
+    if kind is typing.Literal:
+        return tuple({type(value) for value in get_args(annotation)})
+    if not isinstance(kind, type):
+        raise TypeError(f"{cls.__name__} is an Actor[{annotation!r}]; expected classes, such as Actor[Deposit | Balance]")
+    return (kind,)

@@ -1,0 +1,119 @@
+"""Timers and deadlines, without a clock: what is due when, and what comes next.
+
+Timers of one delay are due in the order in which they were set, so each distinct delay has a queue, and only the queue's head
+stands in the heap. A thousand asks with one timeout cost one heap entry, and cancelling a timer is a flag. A heap entry may be
+early, never late: when it comes up and its queue's head is due later, it is put back.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+
+__all__ = ["Agenda", "Timer"]
+
+
+class Timer:
+    """One thing to do at one time. `action` is None once it was done or cancelled."""
+
+    __slots__ = ("_queue", "action", "when")
+
+    def __init__(self, when: float, action: Callable[[], None], queue: _Queue) -> None:
+        self.when = when
+        self.action: Callable[[], None] | None = action
+        self._queue = queue
+
+    @property
+    def pending(self) -> bool:
+        return self.action is not None
+
+
+class _Queue:
+    """The timers of one delay, in order of their time."""
+
+    __slots__ = ("cancelled", "delay", "listed", "timers")
+
+    def __init__(self, delay: float) -> None:
+        self.delay = delay
+        self.listed = False  # whether the heap has an entry for this queue: never two, or cancelled timers would pile up there
+        self.timers: deque[Timer] = deque()
+        self.cancelled = 0
+
+    def trim(self) -> None:
+        timers = self.timers
+        while timers and timers[0].action is None:
+            timers.popleft()
+            self.cancelled -= 1
+        while timers and timers[-1].action is None:
+            timers.pop()
+            self.cancelled -= 1
+        if self.cancelled > len(timers) // 2 and self.cancelled > 64:
+            # Without this a long timeout that is nearly always cancelled would hold its dead timers for its whole length.
+            self.timers = deque(timer for timer in timers if timer.action is not None)
+            self.cancelled = 0
+
+
+class Agenda:
+    """A heap of queues of timers. Time is an argument, and must not run backwards."""
+
+    def __init__(self) -> None:
+        self._queues: dict[float, _Queue] = {}
+        self._heap: list[tuple[float, int, _Queue]] = []
+        self._sequence = 0
+        self._pending = 0
+
+    def __len__(self) -> int:
+        """How many timers are pending."""
+        return self._pending
+
+    def schedule(self, now: float, delay: float, action: Callable[[], None]) -> Timer:
+        """Have `action` done once `delay` seconds after `now`. A delay of zero or less is due at once."""
+        queue = self._queues.get(delay)
+        if queue is None:
+            queue = self._queues[delay] = _Queue(delay)
+        timer = Timer(now + max(delay, 0.0), action, queue)
+        queue.timers.append(timer)
+        self._pending += 1
+        if not queue.listed:
+            self._push(queue)
+        return timer
+
+    def cancel(self, timer: Timer) -> bool:
+        """Forget a timer; whether it was still pending."""
+        if timer.action is None:
+            return False
+        timer.action = None
+        self._pending -= 1
+        timer._queue.cancelled += 1
+        timer._queue.trim()
+        return True
+
+    def next_due(self) -> float | None:
+        """When to call `take_due` next: never later than the next timer, now and then earlier."""
+        return self._heap[0][0] if self._heap else None
+
+    def take_due(self, now: float) -> list[Callable[[], None]]:
+        """The actions that are due, in order of their time."""
+        due: list[Callable[[], None]] = []
+        while self._heap and self._heap[0][0] <= now:
+            _, _, queue = heapq.heappop(self._heap)
+            queue.listed = False
+            queue.trim()
+            if queue.timers and queue.timers[0].when <= now:
+                timer = queue.timers.popleft()
+                if timer.action is not None:
+                    due.append(timer.action)
+                    timer.action = None
+                    self._pending -= 1
+                queue.trim()
+            if queue.timers:
+                self._push(queue)
+            else:
+                self._queues.pop(queue.delay, None)
+        return due
+
+    def _push(self, queue: _Queue) -> None:
+        self._sequence += 1
+        queue.listed = True
+        heapq.heappush(self._heap, (queue.timers[0].when, self._sequence, queue))

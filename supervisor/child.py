@@ -1,0 +1,397 @@
+"""One life of one child: its task, its scopes, its readiness, its grace, its end.
+
+    kill scope (shielded from everything outside; cancelled when the grace is over)
+    └── soft scope (on_start and the handlers, or a TaskSpec's function)
+    spawned tasks have a scope each, beside it
+
+A stop cancels `on_start`, spawned tasks and a TaskSpec's function at once; a message in hand may finish, and then `on_stop`
+runs; both share one grace. Then the kill scope is cancelled, and a second later whoever still runs is reported. A life is over
+when its task and all its spawned tasks have ended, and not before: its supervisor hears of the end as the task's last act, so
+two lives of one child never overlap.
+
+How a life ended is decided here, where it happened: by which of our scopes was cancelled, not by the type of what was raised.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from inspect import Parameter, signature
+from typing import TYPE_CHECKING, Any, Protocol
+
+import anyio
+
+from supervisor.actor import Actor, accepted_types
+from supervisor.agenda import Timer
+from supervisor.context import Context
+from supervisor.errors import Hung, StrayCancellation
+from supervisor.events import HookFailed
+from supervisor.exits import ExitReason, Failed, Ignore, Killed, Normal, Shutdown, classify
+from supervisor.loop import handle_messages
+from supervisor.mailbox import Envelope, message_of
+from supervisor.parking import current_coroutine, stack_of
+from supervisor.ref import CURRENT_PLACE, Place
+from supervisor.spec import ActorSpec, Kill, TaskSpec
+from supervisor.store import Store
+
+if TYPE_CHECKING:
+    from supervisor.handle import Supervisor
+
+__all__ = ["ActorLife", "Life", "LifeListener", "TaskLife"]
+
+UNSTOPPED_AFTER = 1.0
+"""Seconds after its kill at which a life that still runs is reported."""
+SELF_ENDED_GRACE = 5.0
+"""Seconds that `on_stop` may take when a life with `shutdown=KILL` ends by itself."""
+
+
+class LifeListener(Protocol):
+    """Who is told how a life goes: its supervisor."""
+
+    def life_started(self, life: Life) -> None: ...
+
+    def life_ignored(self, life: Life) -> None: ...
+
+    def life_ended(self, life: Life, reason: ExitReason) -> None: ...
+
+    def life_overdue(self, life: Life, stack: str) -> None: ...
+
+
+class Life:
+    """What actors and tasks have in common.
+
+    Args:
+        key: the child's key in its supervisor.
+        spec: how it starts and stops.
+        place: where it lives.
+        incarnation: the number of this life, from 1.
+        listener: its supervisor.
+    """
+
+    def __init__(
+        self, key: str, spec: ActorSpec[Any] | TaskSpec, place: Place, incarnation: int, listener: LifeListener
+    ) -> None:
+        self.key = key
+        self.place = place
+        self.incarnation = incarnation
+        self.began_at = 0.0
+        self.runtime = place.runtime
+        self._spec = spec
+        self._listener = listener
+        self._kill_scope = anyio.CancelScope(shield=True)
+        self._soft_scope = anyio.CancelScope()
+        self._stop_reason: ExitReason | None = None
+        self._kill_reason: ExitReason | None = None
+        self._crash_reason: ExitReason | None = None
+        self._started = False
+        self._over = False
+        self._timers: dict[str, Timer] = {}
+        self._coroutine: Any = None
+
+    # ---- from the supervisor
+
+    def begin(self) -> None:
+        """Start its task."""
+        self.began_at = self.runtime.now()
+        self.place.life = self
+        self.runtime.spawn(self._main, name=self.place.path)
+
+    def request_stop(self, reason: ExitReason) -> None:
+        """Ask it to end, with its grace. Asking again changes nothing."""
+        if self._over or self._stop_reason is not None:
+            return
+        self._stop_reason = reason
+        if isinstance(self._spec.shutdown, Kill):
+            self.kill()
+            return
+        self._start_grace(self._spec.shutdown)
+        self._soft_stop()
+
+    def kill(self, reason: ExitReason | None = None) -> None:
+        """End it now."""
+        if self._over or self._kill_reason is not None:
+            return
+        self._kill_reason = Killed() if reason is None else reason
+        self._set_timer("unstopped", UNSTOPPED_AFTER, self._report_unstopped)
+        self._cancel_background()
+        self._kill_scope.cancel()
+
+    def crash(self, error: BaseException) -> None:
+        """End it as if it had raised this."""
+        self._interrupt(Failed(error))
+
+    # ---- what subclasses do
+
+    async def _live(self) -> ExitReason:
+        """Be alive; how it ended. `Ignore` may be raised out of it.
+
+        Cancellation: the kill cuts it.
+        """
+        raise NotImplementedError
+
+    def _soft_stop(self) -> None:
+        self._soft_scope.cancel()
+
+    def _cancel_background(self) -> None: ...
+
+    async def _background_ended(self) -> None:
+        """Return when nothing of the life runs any more. Cancellation: shielded."""
+
+    def _release(self, reason: ExitReason) -> None: ...
+
+    # ---- the task
+
+    async def _main(self) -> None:
+        CURRENT_PLACE.set(self.place)
+        self._coroutine = current_coroutine()
+        ignored = False
+        reason: ExitReason = Normal()
+        try:
+            with self._kill_scope:
+                reason = await self._live()
+        except Ignore:
+            ignored = True
+        except BaseException as error:  # noqa: BLE001  # nothing may reach the nursery: it would take the siblings along
+            reason = self._read(error)
+        if self._kill_scope.cancelled_caught and self._kill_reason is not None:
+            reason = self._kill_reason
+        self._cancel_background()
+        await self._background_ended()
+        self._over = True
+        for timer in self._timers.values():
+            self.runtime.timekeeper.cancel(timer)
+        self._release(reason)
+        self._coroutine = None
+        if ignored:
+            self._listener.life_ignored(self)
+        else:
+            self._listener.life_ended(self, reason)
+
+    def _ready(self) -> None:
+        """The life is ready: once."""
+        self._cancel_timer("start")
+        if not self._started and self._stop_reason is None:
+            self._started = True
+            self._listener.life_started(self)
+
+    def _read(self, error: BaseException) -> ExitReason:
+        """The exit reason of what left the life. A cancellation that none of our scopes asked for is a crash."""
+        if isinstance(error, anyio.get_cancelled_exc_class()):
+            return Failed(StrayCancellation(self.place.path))
+        return classify(error)
+
+    def _interrupt(self, reason: ExitReason) -> None:
+        """End the life from beside: a background task failed, the mailbox overflowed."""
+        if not self._over and self._crash_reason is None and self._stop_reason is None:
+            self._crash_reason = reason
+            self._soft_scope.cancel()
+
+    def _limit_start(self, limit: float) -> None:
+        hung = Failed(Hung(self.place.path, "its start", limit))
+        self._set_timer("start", limit, lambda: self.kill(hung))
+
+    def _start_grace(self, grace: float) -> None:
+        if grace < math.inf:
+            self._set_timer("grace", grace, self.kill)
+
+    def _set_timer(self, name: str, delay: float, action: Callable[[], None]) -> None:
+        if name not in self._timers:
+            self._timers[name] = self.runtime.timekeeper.after(delay, action)
+
+    def _cancel_timer(self, name: str) -> None:
+        timer = self._timers.pop(name, None)
+        if timer is not None:
+            self.runtime.timekeeper.cancel(timer)
+
+    def _report_unstopped(self) -> None:
+        self._listener.life_overdue(self, stack_of(self._coroutine))
+
+
+class TaskLife(Life):
+    """A life of a `TaskSpec`: one function."""
+
+    _spec: TaskSpec
+
+    async def _live(self) -> ExitReason:
+        function = self._spec.run
+        waits = _takes_task_status(function)
+        with self._soft_scope:
+            if waits:
+                self._limit_start(self._spec.start_timeout)
+                await function(task_status=_TaskStatus(self._ready))
+            else:
+                self._ready()
+                await function()
+        if self._soft_scope.cancelled_caught:
+            return self._crash_reason or self._stop_reason or Shutdown()
+        if waits and not self._started and self._stop_reason is None:
+            return Failed(RuntimeError(f"{self.place.path} returned without calling task_status.started()"))
+        return Normal()
+
+
+class _TaskStatus:
+    """What a task calls when it is ready; anyio's and trio's signature."""
+
+    def __init__(self, ready: Callable[[], None]) -> None:
+        self._ready = ready
+        self._called = False
+
+    def started(self, value: object = None) -> None:
+        if self._called:
+            raise RuntimeError("task_status.started() was called twice")
+        self._called = True
+        self._ready()
+
+
+def _takes_task_status(function: Callable[..., Any]) -> bool:
+    if isinstance(function, partial) and "task_status" in function.keywords:
+        return False
+    try:
+        parameter = signature(function).parameters.get("task_status")
+    except (TypeError, ValueError):
+        return False  # a callable that does not show its signature: it cannot ask for what we would not know to give
+    return parameter is not None and parameter.kind is not Parameter.POSITIONAL_ONLY
+
+
+class ActorLife(Life):
+    """A life of an actor.
+
+    Args:
+        supervisor: the handle that the actor gets as `context.supervisor`.
+        store: where its state is kept.
+    """
+
+    _spec: ActorSpec[Any]
+
+    def __init__(
+        self,
+        key: str,
+        spec: ActorSpec[Any],
+        place: Place,
+        incarnation: int,
+        listener: LifeListener,
+        supervisor: Supervisor,
+        store: Store,
+    ) -> None:
+        super().__init__(key, spec, place, incarnation, listener)
+        self._context = Context(place, incarnation, supervisor, store, self._interrupt)
+        self._handling_since: float | None = None
+        self._initialised = False
+
+    async def _live(self) -> ExitReason:
+        actor: Actor[Any] | None = None
+        try:
+            with self._soft_scope:
+                actor = self._make()
+                if type(actor).on_start is not Actor.on_start:
+                    self._limit_start(self._spec.start_timeout)
+                    await actor.on_start()
+                self._initialised = True
+                self._context.renew_topics()
+                self._ready()
+                watch = None if self._spec.watchdog is None else self._note_handling
+                await handle_messages(self._context, actor.receive, watch)
+            reason = self._crash_reason or self._stop_reason or Shutdown()
+        except Ignore:
+            if not self._started:
+                raise
+            reason = Normal()
+        except BaseException as error:  # read, then on_stop; a kill goes on to its scope
+            if self._killed_by(error):
+                raise
+            reason = self._read(error)
+        self._settle_in_hand(reason)
+        if self._initialised and actor is not None:
+            reason = await self._tidy_up(actor, reason)
+        return reason
+
+    def _make(self) -> Actor[Any]:
+        actor = self._spec.start()
+        if not isinstance(actor, Actor):
+            raise TypeError(f"ActorSpec({self._spec.id!r}).start returned {actor!r}; expected an Actor")
+        if hasattr(actor, "_context"):
+            raise TypeError(
+                f"ActorSpec({self._spec.id!r}).start returned an actor that has lived before; make a fresh one each time"
+            )
+        actor._context = self._context
+        self.place.learn(accepted_types(type(actor)))
+        return actor
+
+    async def _tidy_up(self, actor: Actor[Any], reason: ExitReason) -> ExitReason:
+        """Run `on_stop`, within what is left of the grace. Cancellation: the kill cuts it."""
+        self._context.cancel_background()
+        if self._stop_reason is None:
+            self._start_grace(SELF_ENDED_GRACE if isinstance(self._spec.shutdown, Kill) else self._spec.shutdown)
+            self._stop_reason = reason
+        if type(actor).on_stop is Actor.on_stop:
+            return reason
+        try:
+            await actor.on_stop(reason)
+        except BaseException as error:  # becomes the reason; a kill goes on to its scope
+            self._report_hook("cut by the kill" if self._killed_by(error) else repr(error))
+            if self._killed_by(error):
+                raise
+            return self._read(error)
+        return reason
+
+    def _killed_by(self, error: BaseException) -> bool:
+        return self._kill_reason is not None and isinstance(error, anyio.get_cancelled_exc_class())
+
+    def _settle_in_hand(self, reason: ExitReason) -> None:
+        """The message in hand is never handled again: whoever asked is told, and it becomes a dead letter."""
+        item, self._context.in_hand = self._context.in_hand, None
+        self._cancel_timer("watchdog")
+        if item is None:
+            return
+        if type(item) is Envelope and item.reply is not None:
+            item.reply.crash(reason)
+        self.runtime.dead_letter(self.place.path, message_of(item), f"its handler ended with {reason}")
+
+    def _soft_stop(self) -> None:
+        self._context.cancel_background()
+        if self._started:
+            if self.place.inbox is not None:
+                self.place.inbox.reader.unpark()
+        else:
+            self._soft_scope.cancel()
+
+    def _cancel_background(self) -> None:
+        self._context.cancel_background()
+
+    async def _background_ended(self) -> None:
+        if self._context.background:
+            with anyio.CancelScope(shield=True):
+                await self._context.background_ended()
+
+    def _release(self, reason: ExitReason) -> None:
+        self._settle_in_hand(reason)
+        self._context.release(reason)
+
+    def _interrupt(self, reason: ExitReason) -> None:
+        if (self._stop_reason is not None or self._crash_reason is not None) and isinstance(reason, Failed):
+            self._report_hook(repr(reason.error), "a background task")
+        super()._interrupt(reason)
+        self._context.stopping = True  # a handler that never waits would otherwise go on to the next message
+
+    def _report_hook(self, error: str, hook: str = "on_stop") -> None:
+        self.runtime.emit(HookFailed(path=self.place.path, at=self.runtime.now(), hook=hook, error=error))
+
+    # ---- watchdog: one pending timer per life, set forward when it fires early
+
+    def _note_handling(self) -> None:
+        self._handling_since = self.runtime.now()
+        limit = self._spec.watchdog
+        if limit is not None and "watchdog" not in self._timers:
+            self._set_timer("watchdog", limit, self._check_handling)
+
+    def _check_handling(self) -> None:
+        self._timers.pop("watchdog", None)
+        limit, since = self._spec.watchdog, self._handling_since
+        if limit is None or since is None or self._context.in_hand is None:
+            return
+        left = since + limit - self.runtime.now()
+        if left > 0:
+            self._set_timer("watchdog", left, self._check_handling)
+        else:
+            self.kill(Failed(Hung(self.place.path, type(message_of(self._context.in_hand)).__name__, limit)))

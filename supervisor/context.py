@@ -1,0 +1,344 @@
+"""What one life of an actor is, and what it owns: timers, background tasks, monitors, subscriptions.
+
+All of it ends with the life. Nothing of it reaches the next one: a tick that was queued, a `Down` that was on its way are
+dropped with the life they were meant for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+import msgspec
+import structlog
+
+from supervisor.agenda import Timer
+from supervisor.errors import StrayCancellation
+from supervisor.exits import ExitReason, Failed, classify
+from supervisor.mailbox import Envelope, PendingReply
+from supervisor.messages import Down, Gone, Up
+from supervisor.ref import Place, Ref
+from supervisor.spec import Name
+from supervisor.store import Store
+from supervisor.topics import Topic
+
+if TYPE_CHECKING:
+    from supervisor.handle import Supervisor
+
+__all__ = ["ActorTimer", "Context", "Monitor", "Reply"]
+
+M = TypeVar("M")
+T = TypeVar("T")
+
+
+class ActorTimer:
+    """A timer of one life. Its message comes in the lane that is never dropped; at most one waits there at a time."""
+
+    __slots__ = ("_context", "_due", "_interval", "_key", "_timer", "active", "message", "queued")
+
+    def __init__(self, context: Context, delay: float, message: object, interval: float | None, key: object) -> None:
+        self.message = message
+        self.active = True
+        self.queued = False
+        self._context = context
+        self._interval = interval
+        self._key = key
+        self._due = context.runtime.now() + delay
+        self._timer: Timer = context.runtime.timekeeper.after(delay, self._fire)
+
+    def cancel(self) -> bool:
+        """Forget it. A tick that is queued already is not delivered. Returns whether it was still to come."""
+        was, self.active = self.active, False
+        self._context.runtime.timekeeper.cancel(self._timer)
+        self._context.timers.pop(self._key, None)
+        return was
+
+    def delivered(self) -> None:
+        """Its message is being handled."""
+        self.queued = False
+        if self._interval is None:
+            self.active = False
+            self._context.timers.pop(self._key, None)
+
+    def _fire(self) -> None:
+        if not self.queued:
+            self.queued = True
+            self._context.deliver(self)
+        if self._interval is not None:
+            now = self._context.runtime.now()
+            self._due = max(self._due + self._interval, now)  # a loop that was blocked does not catch up on missed ticks
+            self._timer = self._context.runtime.timekeeper.after(self._due - now, self._fire)
+
+
+class Monitor:
+    """One `monitor` or `watch` of one life. `cancel()` guarantees that nothing more of it is delivered."""
+
+    __slots__ = ("_context", "_forever", "_place", "active")
+
+    def __init__(self, context: Context, place: Place, *, forever: bool) -> None:
+        self.active = True
+        self._context = context
+        self._place = place
+        self._forever = forever
+        context.monitors[self] = None
+        place.watchers[self] = None
+
+    def cancel(self) -> None:
+        """Stop watching."""
+        self.active = False
+        self._place.watchers.pop(self, None)
+        self._context.monitors.pop(self, None)
+
+    def life_began(self, place: Place, incarnation: int) -> None:
+        if self._forever:
+            self._context.deliver(_Notice(self, Up(Ref(place), incarnation)))
+
+    def life_ended(self, place: Place, incarnation: int, reason: ExitReason | None) -> None:
+        self._context.deliver(_Notice(self, Down(Ref(place), incarnation, reason)))
+        if not self._forever:
+            place.watchers.pop(self, None)
+
+    def place_closed(self, place: Place) -> None:
+        if self._forever:
+            self._context.deliver(_Notice(self, Gone(Ref(place))))
+
+
+class _Notice:
+    """A signal on its way, dropped if its monitor is cancelled before it is handled."""
+
+    __slots__ = ("_monitor", "message")
+
+    def __init__(self, monitor: Monitor, message: object) -> None:
+        self._monitor = monitor
+        self.message = message
+
+    @property
+    def active(self) -> bool:
+        return self._monitor.active
+
+    def delivered(self) -> None:
+        if not self._monitor._forever:
+            self._monitor.cancel()
+
+
+class Reply:
+    """The answer to an ask, to be given later and from anywhere. The first answer counts."""
+
+    __slots__ = ("_reply",)
+
+    def __init__(self, reply: PendingReply) -> None:
+        self._reply = reply
+
+    def give(self, value: Any) -> bool:
+        """Answer; whether anybody still waited."""
+        return self._reply.give(value)
+
+    def fail(self, error: Exception) -> bool:
+        """Answer with an error; whether anybody still waited."""
+        return self._reply.fail(error)
+
+
+class _Background:
+    """One spawned task."""
+
+    __slots__ = ("scope",)
+
+    def __init__(self) -> None:
+        self.scope = anyio.CancelScope(shield=True)
+
+
+class Context:
+    """One life of an actor: who it is, and what belongs to it.
+
+    Args:
+        place: where it lives.
+        incarnation: the number of this life, from 1.
+        supervisor: the handle of its supervisor.
+        store: where its state is kept.
+        on_crash: called when a background task ends the life.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        incarnation: int,
+        supervisor: Supervisor,
+        store: Store,
+        on_crash: Callable[[ExitReason], None],
+    ) -> None:
+        self.place = place
+        self.runtime = place.runtime
+        self.incarnation = incarnation
+        self.supervisor = supervisor
+        self.store = store
+        self.stopping = False
+        self.in_hand: Any = None
+        """The item that is being handled."""
+        self.deferred = False
+        """Its reply will be given later."""
+        self.signals: deque[Any] = deque()
+        self.timers: dict[object, ActorTimer] = {}
+        self.monitors: dict[Monitor, None] = {}
+        self.background: dict[_Background, None] = {}
+        self.replies: list[PendingReply] = []
+        self._on_crash = on_crash
+        self._log: Any = None
+        self._parker = self.runtime.parker()
+
+    @property
+    def ref(self) -> Ref[Any]:
+        """The actor's own ref."""
+        return Ref(self.place)
+
+    @property
+    def path(self) -> str:
+        """Where it is in the tree."""
+        return self.place.path
+
+    @property
+    def log(self) -> Any:
+        """A structlog logger that says who speaks."""
+        if self._log is None:
+            self._log = structlog.get_logger("actor").bind(path=self.path, incarnation=self.incarnation)
+        return self._log
+
+    def deliver(self, signal: Any) -> None:
+        """Put something in the lane that is never dropped."""
+        self.signals.append(signal)
+        if self.place.inbox is not None:
+            self.place.inbox.reader.unpark()
+
+    # ---- what an actor may do
+
+    def after(self, delay: float, message: object, key: object = None, interval: float | None = None) -> ActorTimer:
+        self.place.check(message)
+        if key is not None and key in self.timers:
+            self.timers[key].cancel()
+        if key is None:
+            key = object()
+        timer = self.timers[key] = ActorTimer(self, delay, message, interval, key)
+        return timer
+
+    def spawn(self, function: Callable[..., Awaitable[object]], *args: Any) -> None:
+        if self.stopping:
+            return  # the life is ending: its background work is over before it begins
+        task = _Background()
+        self.background[task] = None
+        name = f"{self.path} {getattr(function, '__name__', 'task')}"
+        self.runtime.spawn(self._run_background, task, function, args, name=name)
+
+    async def _run_background(self, task: _Background, function: Callable[..., Awaitable[object]], args: Any) -> None:
+        reason: ExitReason | None = None
+        try:
+            with task.scope:
+                await function(*args)
+        except anyio.get_cancelled_exc_class():
+            reason = Failed(StrayCancellation(self.path))
+        except BaseException as error:  # noqa: BLE001  # the task's last act is to say how it ended
+            reason = classify(error)
+        del self.background[task]
+        if not self.background:
+            self._parker.unpark()
+        if reason is not None:
+            self._on_crash(reason)
+
+    def monitor(self, target: Ref[Any]) -> Monitor:
+        self._must_accept(Down, "monitor")
+        place = target._place
+        monitor = Monitor(self, place, forever=False)
+        if place.life is None:
+            monitor.life_ended(place, 0, None)
+        return monitor
+
+    def watch(self, target: Ref[Any]) -> Monitor:
+        for signal in (Down, Up, Gone):
+            self._must_accept(signal, "watch")
+        place = target._place
+        monitor = Monitor(self, place, forever=True)
+        if place.closed:
+            monitor.place_closed(place)
+        elif place.life is not None:
+            monitor.life_began(place, place.life.incarnation)
+        return monitor
+
+    def lookup(self, name: Name[M]) -> Ref[M]:
+        return Ref(self.place.names.find(name))
+
+    def subscribe(self, topic: Topic[Any]) -> None:
+        self.place.topics[topic] = self.incarnation
+        self.runtime.topics.subscribe(topic, self.place)
+
+    def unsubscribe(self, topic: Topic[Any]) -> None:
+        self.place.topics.pop(topic, None)
+        self.runtime.topics.unsubscribe(topic, self.place)
+
+    def reply_later(self) -> Reply:
+        item = self.in_hand
+        if type(item) is not Envelope or item.reply is None or self.deferred:
+            raise RuntimeError(f"{self.path} has no ask in hand to answer later; call reply_later() once, while handling one")
+        self.deferred = True
+        self.replies = [reply for reply in self.replies if reply.pending]
+        self.replies.append(item.reply)
+        return Reply(item.reply)
+
+    def remember(self, value: object, key: str) -> None:
+        self.store.put(self.path, _store_key(type(value), key), msgspec.msgpack.encode(value))
+
+    def recall(self, kind: type[T], key: str) -> T | None:
+        stored = self.store.get(self.path, _store_key(kind, key))
+        return None if stored is None else msgspec.msgpack.decode(stored, type=kind)
+
+    def recall_all(self, kind: type[T]) -> dict[str, T]:
+        prefix = _store_key(kind, "")
+        found = ((key, value) for key, value in self.store.scan(self.path) if key.startswith(prefix))
+        return {key.removeprefix(prefix): msgspec.msgpack.decode(value, type=kind) for key, value in found}
+
+    def forget(self, kind: type, key: str) -> None:
+        self.store.delete(self.path, _store_key(kind, key))
+
+    # ---- the life's own
+
+    def renew_topics(self) -> None:
+        """Drop the subscriptions of former lives that this one has not asked for again."""
+        for topic, incarnation in list(self.place.topics.items()):
+            if incarnation < self.incarnation:
+                self.unsubscribe(topic)
+
+    def cancel_background(self) -> None:
+        """Cancel the spawned tasks, and let none begin any more."""
+        self.stopping = True
+        for task in self.background:
+            task.scope.cancel()
+
+    async def background_ended(self) -> None:
+        """Return when no spawned task is left.
+
+        Cancellation: atomic.
+        """
+        while self.background:
+            await self._parker.park()
+
+    def release(self, reason: ExitReason) -> None:
+        """The life is over: give up all it owns."""
+        for timer in list(self.timers.values()):
+            timer.cancel()
+        for monitor in list(self.monitors):
+            monitor.cancel()
+        for reply in self.replies:
+            reply.crash(reason)
+        self.replies.clear()
+        self.signals.clear()
+
+    def _must_accept(self, signal: type, verb: str) -> None:
+        if not self.place.takes(signal):
+            accepted = " | ".join(kind.__name__ for kind in self.place.accepts or ())
+            raise TypeError(
+                f"{self.path} calls {verb}() but does not accept {signal.__name__}; "
+                f"write class ...(Actor[{accepted} | {signal.__name__}])"
+            )
+
+
+def _store_key(kind: type, key: str) -> str:
+    return f"{kind.__qualname__}\x00{key}"

@@ -1,0 +1,232 @@
+"""Where a tree meets the world: `open_supervisor` in a running loop, `run` with a loop of its own."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import anyio
+from anyio.abc import TaskGroup
+
+from supervisor.errors import SpecError
+from supervisor.events import TreeStarted, TreeStopped
+from supervisor.exits import ExitReason, Failed, Shutdown
+from supervisor.handle import Supervisor
+from supervisor.names import Names
+from supervisor.parking import Parker
+from supervisor.ref import Place
+from supervisor.runtime import Runtime
+from supervisor.spec import DynamicSupervisorSpec, SupervisorSpec
+from supervisor.telemetry import LogSink, Sink
+from supervisor.tree import Branch, EventQueue, SupervisorLife
+
+__all__ = ["open_supervisor", "run"]
+
+T = TypeVar("T")
+RootSpec = SupervisorSpec | DynamicSupervisorSpec
+
+
+class _Root:
+    """The root's own supervisor: it starts one life, and tells those who wait how it went.
+
+    Args:
+        spec: the root's spec.
+        nursery: where the tree lives.
+        sinks: who gets the events.
+    """
+
+    def __init__(self, spec: RootSpec, nursery: TaskGroup, sinks: Sequence[Sink]) -> None:
+        self.runtime = Runtime(nursery, sinks)
+        names = Names()
+        place = Place(self.runtime, spec.id, None, (), names)
+        self.branch = Branch(spec, place, names, self.runtime.store, Supervisor)
+        self.life = SupervisorLife(spec.id, self.branch, 1, self, EventQueue())
+        self.started = False
+        self.reason: ExitReason | None = None
+        self.body = anyio.CancelScope()
+        self._parkers: dict[Parker, None] = {}
+
+    @property
+    def failure(self) -> BaseException | None:
+        return self.reason.error if isinstance(self.reason, Failed) else None
+
+    def begin(self) -> None:
+        self.runtime.spawn(self.runtime.timekeeper.run, name=f"{self.branch.place.path} timekeeper")
+        self.life.begin()
+
+    def life_started(self, life: SupervisorLife) -> None:
+        self.started = True
+        self.runtime.emit(TreeStarted(path=life.place.path, at=self.runtime.now()))
+        self._changed()
+
+    def life_ended(self, life: SupervisorLife, reason: ExitReason) -> None:
+        self.reason = reason
+        life.place.life_ended(life.incarnation, reason)
+        self.branch.place.close()
+        for key in list(self.branch.slots):
+            self.branch.drop(key)
+        if self.failure is not None:
+            self.body.cancel()
+        self.runtime.emit(TreeStopped(path=life.place.path, at=self.runtime.now(), reason=str(reason)))
+        self._changed()
+
+    def life_overdue(self, life: SupervisorLife, stack: str) -> None:
+        """Each life that does not end has been reported already."""
+
+    async def wait(self, condition: Callable[[], bool]) -> None:
+        """Return when the root has changed so that the condition holds. Cancellation: atomic."""
+        parker = self.runtime.parker()
+        self._parkers[parker] = None
+        try:
+            while not condition():
+                await parker.park()
+        finally:
+            del self._parkers[parker]
+
+    async def end(self, deadline: float | None) -> None:
+        """Stop the tree in order, if it still runs, and wait for its end.
+
+        Cancellation: shielded; the deadline bounds it, as far as lives can be ended at all.
+        """
+        with anyio.CancelScope(shield=True):
+            if self.reason is None:
+                timer = None if deadline is None else self.runtime.timekeeper.after(deadline, self.life.kill)
+                self.life.request_stop(Shutdown())
+                await self.wait(lambda: self.reason is not None)
+                if timer is not None:
+                    self.runtime.timekeeper.cancel(timer)
+        self.runtime.topics.close()
+        self.runtime.telemetry.close()
+        self.runtime.timekeeper.close()
+
+    def _changed(self) -> None:
+        for parker in self._parkers:
+            parker.unpark()
+
+
+@asynccontextmanager
+async def open_supervisor(
+    spec: RootSpec, *, sinks: Sequence[Sink] = (), deadline: float | None = None
+) -> AsyncIterator[Supervisor]:
+    """Run a tree for as long as the block lasts: `async with open_supervisor(spec) as root: ...`.
+
+    The block begins when every static child is started. Leaving it, by whatever way, stops the tree in order. If the tree
+    fails, the block is cancelled and the failure is raised bare; an error of the block stops the tree and wins; a tree that
+    ends cleanly by itself leaves the block running.
+
+    Args:
+        spec: the root.
+        sinks: who gets the events; by default warnings and errors go to structlog.
+        deadline: seconds for an ordered stop; what runs then is killed. None: each child's own grace is all that bounds it.
+
+    Raises:
+        StartError: a child did not start; its error is the cause.
+        RestartIntensityExceeded: the root gave up; the last child's error is the cause.
+
+    Cancellation: entering and leaving stop the tree in order, shielded, before the cancellation goes on.
+    """
+    if not isinstance(spec, RootSpec):
+        raise SpecError(
+            "open_supervisor(spec)", spec, "a SupervisorSpec or DynamicSupervisorSpec, such as SupervisorSpec('root', [...])"
+        )
+    outcome: BaseException | None = None
+    failure: BaseException | None = None
+    async with anyio.create_task_group() as nursery:
+        root = _Root(spec, nursery, sinks or (LogSink(),))
+        root.begin()
+        try:
+            with root.body:
+                await root.wait(lambda: root.started or root.reason is not None)
+                yield root.branch.handle
+        except BaseException as error:  # noqa: BLE001  # raised again below: in here it would be wrapped in a group
+            outcome = error
+        await root.end(deadline)
+        failure = root.failure
+    if outcome is not None:
+        raise outcome
+    if failure is not None:
+        raise failure
+
+
+def run(
+    spec: RootSpec,
+    main: Callable[[Supervisor], Awaitable[T]] | None = None,
+    *,
+    backend: str = "trio",
+    deadline: float | None = 9.0,
+    sinks: Sequence[Sink] = (),
+) -> T | None:
+    """Run a tree in a loop of its own, until `main` returns, a signal comes, or the tree ends.
+
+    SIGINT and SIGTERM stop the tree in order; a second one kills what is left.
+
+    Args:
+        spec: the root.
+        main: called with the root when it is started; None: run until the tree ends.
+        backend: trio or asyncio.
+        deadline: seconds for an ordered stop. Nine, because whoever sends a SIGKILL usually waits ten.
+        sinks: as for `open_supervisor`.
+
+    Returns:
+        What `main` returned; None after a signal, or without `main`.
+
+    Raises:
+        BaseException: what `main` raised, or the tree's failure.
+    """
+    result: T | None = anyio.run(_run, spec, main, deadline, sinks, backend=backend)
+    return result
+
+
+async def _run(
+    spec: RootSpec,
+    main: Callable[[Supervisor], Awaitable[T]] | None,
+    deadline: float | None,
+    sinks: Sequence[Sink],
+) -> T | None:
+    """The whole of `run`, in its loop. Cancellation: stops the tree in order."""
+    result: T | None = None
+    outcome: BaseException | None = None
+    stopper = _Stopper()
+    async with anyio.create_task_group() as group:
+        await group.start(stopper.heed_signals)
+        try:
+            with stopper.scope:
+                async with open_supervisor(spec, sinks=sinks, deadline=deadline) as root:
+                    stopper.hurry = _kill_of(root)
+                    if main is None:
+                        await root.wait()
+                    else:
+                        result = await main(root)
+        except BaseException as error:  # noqa: BLE001  # raised again below, outside the group
+            outcome = error
+        group.cancel_scope.cancel()
+    if outcome is not None:
+        raise outcome
+    return result
+
+
+class _Stopper:
+    """Heeds signals: the first stops in order, the second hurries."""
+
+    def __init__(self) -> None:
+        self.scope = anyio.CancelScope()
+        self.hurry: Callable[[], None] = lambda: None
+
+    async def heed_signals(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Heed signals for ever. Cancellation: atomic."""
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            task_status.started()
+            async for _ in signals:
+                if self.scope.cancel_called:
+                    self.hurry()
+                self.scope.cancel()
+
+
+def _kill_of(root: Supervisor) -> Callable[[], Any]:
+    def kill() -> None:
+        if root._branch.life is not None:
+            root._branch.life.kill()
+
+    return kill

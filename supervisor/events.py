@@ -1,0 +1,184 @@
+"""What a tree reports: one frozen struct per kind of event. A sink gets them all; structlog is one sink.
+
+Events name types and paths, never the fields of a message or of an actor: those may hold what nobody should read.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import Struct
+
+__all__ = [
+    "ChildEnded",
+    "ChildGaveUp",
+    "ChildStarted",
+    "DeadLetter",
+    "Event",
+    "EventsSkipped",
+    "HookFailed",
+    "LifeUnstopped",
+    "MailboxOverflow",
+    "RestartScheduled",
+    "SinkFailed",
+    "StartFailed",
+    "SupervisorGaveUp",
+    "TreeStarted",
+    "TreeStopped",
+]
+
+
+class Event(Struct, frozen=True, tag=True, kw_only=True):
+    """What every event says."""
+
+    path: str
+    """Whom it is about."""
+    at: float
+    """When, in seconds of the loop's clock."""
+
+    level: ClassVar[str] = "info"
+    """How loud a log should be about it: debug, info, warning or error."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The event as plain data, its kind under `type`."""
+        fields = msgspec.structs.asdict(self)
+        cause = fields.pop("cause", None)
+        if isinstance(cause, BaseException):
+            fields["error"] = "".join(traceback.format_exception(cause))
+        return {"type": type(self).__name__, **fields}
+
+
+class TreeStarted(Event, frozen=True, kw_only=True):
+    """All children of the root are running."""
+
+
+class TreeStopped(Event, frozen=True, kw_only=True):
+    """No life is left."""
+
+    reason: str
+
+
+class ChildStarted(Event, frozen=True, kw_only=True):
+    """A life is ready."""
+
+    incarnation: int
+    took: float
+    """Seconds from the start of the life until it was ready."""
+
+    level: ClassVar[str] = "debug"
+
+
+class ChildEnded(Event, frozen=True, kw_only=True):
+    """A life is over."""
+
+    incarnation: int
+    reason: str
+    abnormal: bool
+    """True for a crash or a kill, also while stopping."""
+    restart: str
+    """The child's restart type."""
+    cause: BaseException | None = None
+    """What a crash raised; `to_dict` gives its traceback as `error`."""
+
+    @property
+    def loudness(self) -> str:
+        return "error" if self.abnormal else "debug"
+
+
+class StartFailed(Event, frozen=True, kw_only=True):
+    """A life ended before it was ready."""
+
+    incarnation: int
+    reason: str
+    cause: BaseException | None = None
+
+    level: ClassVar[str] = "error"
+
+
+class RestartScheduled(Event, frozen=True, kw_only=True):
+    """A child gets another life."""
+
+    reason: str
+    delay: float
+    """Seconds until then."""
+    failures: int
+    """Failures in a row."""
+    in_window: int
+    """Restarts that the budget counts now."""
+
+    level: ClassVar[str] = "warning"
+
+
+class ChildGaveUp(Event, frozen=True, kw_only=True):
+    """A child's failure was one too many: it is parked until someone restarts it."""
+
+    reason: str
+    limit: str
+
+    level: ClassVar[str] = "error"
+
+
+class SupervisorGaveUp(Event, frozen=True, kw_only=True):
+    """A child's failure was one too many: its supervisor fails (OTP: reached_max_restart_intensity)."""
+
+    child: str
+    reason: str
+    limit: str
+
+    level: ClassVar[str] = "error"
+
+
+class LifeUnstopped(Event, frozen=True, kw_only=True):
+    """A life still runs one second after its kill."""
+
+    incarnation: int
+    stack: str
+
+    level: ClassVar[str] = "error"
+
+
+class DeadLetter(Event, frozen=True, kw_only=True):
+    """A message nobody will handle."""
+
+    message: str
+    """Its type."""
+    reason: str
+
+    level: ClassVar[str] = "debug"
+
+
+class MailboxOverflow(Event, frozen=True, kw_only=True):
+    """A full mailbox dropped messages. Reported when it begins, then at most once a second."""
+
+    policy: str
+    dropped: int
+    """How many since the last report."""
+
+    level: ClassVar[str] = "warning"
+
+
+class HookFailed(Event, frozen=True, kw_only=True):
+    """`on_stop` raised, or was cut by the kill."""
+
+    hook: str
+    error: str
+
+    level: ClassVar[str] = "error"
+
+
+class SinkFailed(Event, frozen=True, kw_only=True):
+    """An event sink raised; it keeps its place."""
+
+    error: str
+
+    level: ClassVar[str] = "warning"
+
+
+class EventsSkipped(Event, frozen=True, kw_only=True):
+    """A reader of `events()` was too slow and missed this many here."""
+
+    count: int
+
+    level: ClassVar[str] = "warning"

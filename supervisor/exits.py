@@ -1,0 +1,117 @@
+"""How a life ended, and how to say so from inside one.
+
+    Normal            it was done
+    Shutdown(info)    it was asked to stop, or asked for it
+    Killed            its grace ran out, or there was none
+    Failed(error)     everything else: a crash
+
+Only `Failed` and `Killed` are abnormal: a TRANSIENT child is restarted after those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import field, frozen
+
+__all__ = [
+    "ExitReason",
+    "Failed",
+    "Ignore",
+    "Killed",
+    "Normal",
+    "Shutdown",
+    "Stop",
+    "classify",
+    "is_abnormal",
+    "is_fatal",
+]
+
+
+@frozen
+class Normal:
+    """The life was done."""
+
+    def __str__(self) -> str:
+        return "normal"
+
+
+@frozen
+class Shutdown:
+    """The life was asked to stop."""
+
+    info: object = None
+    """Why, for people and for whoever monitors it."""
+
+    def __str__(self) -> str:
+        return "shutdown" if self.info is None else f"shutdown ({self.info})"
+
+
+@frozen
+class Killed:
+    """The life was ended without being asked: no grace, or none left."""
+
+    def __str__(self) -> str:
+        return "killed"
+
+
+@frozen
+class Failed:
+    """The life crashed."""
+
+    error: BaseException = field(eq=id)
+
+    def __str__(self) -> str:
+        text = str(self.error)
+        return f"{type(self.error).__name__}: {text}" if text else type(self.error).__name__
+
+
+ExitReason = Normal | Shutdown | Killed | Failed
+
+
+class Stop(Exception):  # not an error: a word that ends a life
+    """Raise it in a handler to end this life with `reason`. What the supervisor does then is up to the restart type."""
+
+    def __init__(self, reason: ExitReason | None = None) -> None:
+        super().__init__(reason)
+        self.reason: ExitReason = Normal() if reason is None else reason
+
+
+class Ignore(Exception):
+    """Raise it in the factory or in `on_start` to say: there is nothing to do here. No life, no failure."""
+
+
+def is_abnormal(reason: ExitReason) -> bool:
+    """Whether a TRANSIENT child is restarted after this."""
+    return isinstance(reason, Failed | Killed)
+
+
+def is_fatal(reason: ExitReason) -> bool:
+    """Whether the whole tree ends with this: KeyboardInterrupt, SystemExit and other non-`Exception`s."""
+    return isinstance(reason, Failed) and not isinstance(reason.error, Exception)
+
+
+def classify(error: BaseException) -> ExitReason:
+    """The exit reason that an exception means when it leaves a life.
+
+    A group is read by its leaves: all of them `Stop` is a stop, a fatal one is fatal, a single one is that one; otherwise the
+    group is the error.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        leaves = list(_leaves(error))
+        fatal = next((leaf for leaf in leaves if not isinstance(leaf, Exception)), None)
+        if fatal is not None:
+            return Failed(fatal)
+        failures = [leaf for leaf in leaves if not isinstance(leaf, Stop)]
+        if not failures:
+            return classify(leaves[0])
+        return Failed(failures[0]) if len(leaves) == 1 else Failed(error)
+    return error.reason if isinstance(error, Stop) else Failed(error)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

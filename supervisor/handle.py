@@ -1,0 +1,371 @@
+"""`Supervisor`: the handle on a running supervisor, for code outside the tree and inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+import anyio
+from attrs import frozen
+
+from supervisor import decisions as d
+from supervisor.errors import ChildNotFound, NoSuchActor, SpecError, SupervisorError
+from supervisor.exits import ExitReason, Shutdown
+from supervisor.mailbox import PendingReply
+from supervisor.overflow import bounded_queue
+from supervisor.ref import CURRENT_PLACE, Ref
+from supervisor.restart import ALIVE, Phase
+from supervisor.snapshot import ChildSnapshot, TreeSnapshot
+from supervisor.spec import (
+    ActorSpec,
+    ChildSpec,
+    Conflate,
+    DynamicSupervisorSpec,
+    Name,
+    Overflow,
+    SupervisorSpec,
+    TaskSpec,
+    check_significance,
+)
+from supervisor.telemetry import EventStream
+from supervisor.topics import Subscription, Topic
+from supervisor.tree import Branch, Slot, SupervisorLife
+
+__all__ = ["ChildCount", "ChildInfo", "Supervisor"]
+
+M = TypeVar("M")
+
+EVENTS_HELD = 10_000
+
+
+@frozen
+class ChildInfo:
+    """One child, as `which_children` lists it."""
+
+    id: str
+    kind: str
+    phase: Phase
+    incarnation: int
+    ref: Ref[Any]
+
+
+@frozen
+class ChildCount:
+    """How many children a supervisor has."""
+
+    specs: int
+    """All it knows."""
+    active: int
+    """Those with a life."""
+    supervisors: int
+    workers: int
+
+
+class Supervisor:
+    """A running supervisor. Survives its restarts, as a ref does.
+
+    Requests that change something are done by the supervisor, whoever asks and however long the asker waits: a caller that is
+    cancelled while a child starts leaves nothing half done.
+    """
+
+    def __init__(self, branch: Branch) -> None:
+        self._branch = branch
+        self._runtime = branch.place.runtime
+
+    @property
+    def path(self) -> str:
+        """Where in the tree."""
+        return self._branch.place.path
+
+    # ---- finding
+
+    def ref(self, name: Name[M]) -> Ref[M]:
+        """The ref of who has the name, as seen from this supervisor's children. Raises NoSuchActor."""
+        return Ref(self._branch.names.find(name))
+
+    def child(self, id: str) -> Ref[Any]:  # noqa: A002  # the word of the spec
+        """The ref of a child. Raises ChildNotFound."""
+        return Ref(self._slot(id).place)
+
+    def supervisor(self, id: str) -> Supervisor:  # noqa: A002
+        """The handle of a child that is a supervisor. Raises ChildNotFound."""
+        slot = self._slot(id)
+        if slot.branch is None:
+            raise ChildNotFound(self.path, id)
+        return slot.branch.handle
+
+    def get_childspec(self, id: str) -> ChildSpec:  # noqa: A002
+        """The spec of a child, as given. Raises ChildNotFound."""
+        return self._slot(id).spec
+
+    # ---- changing
+
+    @overload
+    async def start_child(self, spec: ActorSpec[M]) -> Ref[M]: ...
+    @overload
+    async def start_child(self, spec: ChildSpec) -> Ref[Any]: ...
+    async def start_child(self, spec: ChildSpec) -> Ref[Any]:
+        """Add a child and wait until it is started. It comes last in start order.
+
+        Returns:
+            Its ref; the ref of a place without a life, if the child said `Ignore`.
+
+        Raises:
+            StartError: it did not start; it is not kept.
+            ChildAlreadyStarted, ChildAlreadyPresent: that id is taken.
+            MaxChildrenReached, NameTaken, SpecError
+            NoSuchActor: the supervisor does not run.
+
+        Cancellation: atomic; a child that had not started yet is stopped and forgotten.
+        """
+        if not isinstance(spec, ChildSpec):
+            raise SpecError("start_child(spec)", spec, "a spec, such as ActorSpec('worker', Worker)")
+        check_significance(spec, self._branch.spec.auto_shutdown, where=f"start_child at {self.path}")
+        life = self._life()
+        known = self._branch.slots.get(spec.id)
+        if known is not None and isinstance(self._branch.spec, SupervisorSpec):
+            await self._call(life, lambda call: d.Add(spec.id, spec, call))
+            raise AssertionError("an id that is taken was added")
+        slot = self._branch.add(spec)
+        try:
+            await self._call(life, lambda call: d.Add(slot.key, spec, call), abandon=slot.key)
+        except SupervisorError:
+            if slot.key not in life.machine.children and self._branch.slots.get(slot.key) is slot:
+                self._branch.drop(slot.key)
+            raise
+        return Ref(slot.place)
+
+    async def terminate_child(self, child: str | Ref[Any]) -> None:
+        """Stop a child, with its grace, and do not restart it. A static child stays known; others are forgotten.
+
+        Raises:
+            ChildNotFound: it is none of this supervisor's.
+            Unstopped: it was killed and still runs.
+
+        Cancellation: may have happened; the child is stopped in any case.
+        """
+        key = self._key(child)
+        slot = self._branch.slots.get(key)
+        if slot is not None and CURRENT_PLACE.get() is slot.place:
+            Ref(slot.place)._refuse_self()
+        await self._call(self._life(), lambda call: d.Terminate(key, call))
+
+    async def restart_child(self, child: str | Ref[Any]) -> Ref[Any]:
+        """Start a child that is stopped or parked, with a fresh budget.
+
+        Raises:
+            ChildNotFound, ChildRunning, ChildRestarting
+            StartError: it did not start; it stays known.
+
+        Cancellation: atomic; a life that had not started yet is stopped.
+        """
+        key = self._key(child)
+        await self._call(self._life(), lambda call: d.Resurrect(key, call), abandon=key)
+        return Ref(self._slot(key).place)
+
+    async def delete_child(self, child: str | Ref[Any]) -> None:
+        """Forget a child that is stopped or parked.
+
+        Raises:
+            ChildNotFound, ChildRunning, ChildRestarting
+
+        Cancellation: may have happened.
+        """
+        key = self._key(child)
+        await self._call(self._life(), lambda call: d.Delete(key, call))
+
+    async def stop(self, reason: ExitReason | None = None) -> ExitReason:
+        """Stop this supervisor and all below it, in order; what its own supervisor does then is up to the restart type.
+
+        Returns:
+            How it ended.
+
+        Cancellation: may have happened; the tree stops in any case.
+        """
+        return await Ref(self._branch.place).stop(Shutdown() if reason is None else reason)
+
+    async def wait(self) -> ExitReason:
+        """Return when this supervisor's present life is over, with how it ended.
+
+        Raises:
+            NoSuchActor: it does not run.
+
+        Cancellation: atomic.
+        """
+        self._life()
+        waiter = PendingReply(self.path, self._runtime.parker())
+        self._branch.place.waiters[waiter] = None
+        try:
+            reason: ExitReason = await waiter.wait()
+            return reason
+        finally:
+            self._branch.place.waiters.pop(waiter, None)
+
+    # ---- looking
+
+    def which_children(self) -> list[ChildInfo]:
+        """The children, in start order."""
+        found = []
+        for key, slot in self._branch.slots.items():
+            phase, incarnation = self._state(key)
+            found.append(ChildInfo(key, _kind(slot.spec), phase, incarnation, Ref(slot.place)))
+        return found
+
+    def count_children(self) -> ChildCount:
+        """How many children there are, and how many of them live."""
+        slots = self._branch.slots
+        supervisors = sum(slot.branch is not None for slot in slots.values())
+        active = sum(self._state(key)[0] in ALIVE for key in slots)
+        return ChildCount(len(slots), active, supervisors, len(slots) - supervisors)
+
+    def snapshot(self) -> TreeSnapshot:
+        """Everything below this supervisor, as data."""
+        return TreeSnapshot(tree_id=self._runtime.tree_id, at=self._runtime.now(), root=_snapshot(self._branch))
+
+    def events(self) -> EventStream:
+        """The whole tree's events from now on, with `async for`. Bounded; ends with the tree."""
+        stream = EventStream(EVENTS_HELD, self._runtime.parker(), self._runtime.telemetry.detach)
+        self._runtime.telemetry.attach(stream)
+        return stream
+
+    def subscription(
+        self, topic: Topic[M], *, capacity: int = 10_000, overflow: Overflow | Conflate = Overflow.DROP_OLDEST
+    ) -> Subscription[M]:
+        """What is published to the topic from now on, with `async for`. Ends with the tree.
+
+        Args:
+            topic: any topic of this tree.
+            capacity: messages it holds for a slow reader.
+            overflow: what happens past that. The reader is told what it missed, as `Skipped(count)`.
+        """
+        return Subscription(self._runtime.topics, topic, bounded_queue(capacity, overflow), self._runtime.parker())
+
+    def publish(self, topic: Topic[M], message: M) -> int:
+        """Hand a message to all who subscribe. Returns how many took it."""
+        return self._runtime.topics.publish(topic, message)
+
+    def __repr__(self) -> str:
+        return f"<Supervisor {self.path} of {self._runtime.tree_id}>"
+
+    # ---- the machinery
+
+    def _life(self) -> SupervisorLife:
+        if self._branch.life is None:
+            raise NoSuchActor(self.path)
+        return self._branch.life
+
+    def _slot(self, key: str) -> Slot:
+        try:
+            return self._branch.slots[key]
+        except KeyError:
+            raise ChildNotFound(self.path, key) from None
+
+    def _key(self, child: str | Ref[Any]) -> str:
+        if isinstance(child, str):
+            return child
+        key = child.path.rpartition("/")[2]
+        slot = self._branch.slots.get(key)
+        if slot is None or slot.place is not child._place:
+            raise ChildNotFound(self.path, child.path)
+        return key
+
+    def _state(self, key: str) -> tuple[Phase, int]:
+        life = self._branch.life
+        child = None if life is None else life.machine.children.get(key)
+        return (Phase.STOPPED, 0) if child is None else (child.phase, child.life)
+
+    async def _call(self, life: SupervisorLife, request: Callable[[PendingReply], d.Event], abandon: str | None = None) -> None:
+        """Have the machine do something and wait until it is done. Cancellation: see the callers."""
+        call = PendingReply(self.path, self._runtime.parker())
+        life.post(request(call))
+        try:
+            await call.wait()
+        except anyio.get_cancelled_exc_class():
+            if abandon is not None:
+                await self._undo(life, abandon, call)
+            raise
+
+    async def _undo(self, life: SupervisorLife, key: str, call: PendingReply) -> None:
+        """Wait until a start that nobody waits for is undone. Cancellation: shielded, until the child's end or its kill."""
+        slot = self._branch.slots.get(key)
+        life.post(d.Abandon(key, call))
+        if slot is None or slot.life is None:
+            return
+        waiter = PendingReply(slot.place.path, self._runtime.parker())
+        slot.place.waiters[waiter] = None
+        with anyio.CancelScope(shield=True):
+            child = life.machine.children.get(key)
+            if child is not None and child.phase is Phase.STOPPING:
+                await waiter.wait()
+        slot.place.waiters.pop(waiter, None)
+
+
+def _kind(spec: ChildSpec) -> str:
+    match spec:
+        case ActorSpec():
+            return "actor"
+        case TaskSpec():
+            return "task"
+        case SupervisorSpec():
+            return "supervisor"
+        case DynamicSupervisorSpec():
+            return "dynamic supervisor"
+        case _:
+            raise AssertionError(f"nobody knows {spec!r}")
+
+
+def _snapshot(branch: Branch) -> ChildSnapshot:
+    """Snapshot a branch, deepest first, without recursion."""
+    order: list[Branch] = [branch]
+    for current in order:
+        order.extend(slot.branch for slot in current.slots.values() if slot.branch is not None)
+    done: dict[Branch, tuple[ChildSnapshot, ...]] = {}
+    for current in reversed(order):
+        done[current] = tuple(
+            _child_snapshot(current, slot, done.get(slot.branch or current, ())) for slot in current.slots.values()
+        )
+    return _root_snapshot(branch, done[branch])
+
+
+def _child_snapshot(branch: Branch, slot: Slot, below: tuple[ChildSnapshot, ...]) -> ChildSnapshot:
+    now, life = branch.place.runtime.now(), branch.life
+    child = None if life is None else life.machine.children.get(slot.key)
+    timer, inbox = slot.timer, slot.place.inbox
+    return ChildSnapshot(
+        id=slot.key,
+        path=slot.place.path,
+        kind=_kind(slot.spec),
+        phase="stopped" if child is None else child.phase.value,
+        incarnation=0 if child is None else child.life,
+        restart=slot.spec.restart.value,
+        uptime=None if slot.life is None else now - slot.life.began_at,
+        failures=0 if child is None else child.failures,
+        restarts_in_window=0 if life is None else life.machine.child_restarts_in_window(slot.key, now),
+        restarts_allowed=branch.spec.intensity.restarts,
+        backoff_left=None if timer is None or not timer.pending else max(0.0, timer.when - now),
+        last_exit=None if slot.ended_with is None else str(slot.ended_with),
+        mailbox=None if inbox is None else len(inbox),
+        dropped=0 if inbox is None else inbox.dropped,
+        children=below if slot.branch is not None else (),
+    )
+
+
+def _root_snapshot(branch: Branch, children: tuple[ChildSnapshot, ...]) -> ChildSnapshot:
+    life, now = branch.life, branch.place.runtime.now()
+    return ChildSnapshot(
+        id=branch.spec.id,
+        path=branch.place.path,
+        kind=_kind(branch.spec),
+        phase="stopped" if life is None else life.machine.stage.value,
+        incarnation=0 if life is None else life.incarnation,
+        restart=branch.spec.restart.value,
+        uptime=None if life is None else now - life.began_at,
+        failures=0,
+        restarts_in_window=0 if life is None else life.machine.restarts_in_window(now),
+        restarts_allowed=branch.spec.intensity.restarts,
+        backoff_left=None,
+        last_exit=None,
+        mailbox=None,
+        dropped=0,
+        children=children,
+    )

@@ -1,0 +1,107 @@
+"""From mailbox to handler: what a life does between `on_start` and `on_stop`.
+
+What is queued is handled in one go, bounded by a count and a time slice, then the loop gives way: a flooded actor must not
+starve a polite one, and a wake-up per message would cost more than the message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import CoroutineType, UnionType
+from typing import Any, Union, get_args, get_origin
+
+from supervisor.context import Context
+from supervisor.errors import BadReply
+from supervisor.mailbox import Envelope
+from supervisor.messages import reply_type
+from supervisor.parking import give_way
+
+__all__ = ["handle_messages"]
+
+BATCH = 256
+"""Messages handled before the loop gives way."""
+SLICE = 0.002
+"""Seconds after which it gives way."""
+CLOCK_EVERY = 15
+"""The clock is read once in so many messages and one: reading it for each would cost as much as a cheap handler."""
+
+
+async def handle_messages(context: Context, receive: Callable[[Any], Any], watch: Callable[[], None] | None) -> None:
+    """Hand each message to `receive`, in order, until the life is asked to stop.
+
+    Args:
+        context: the life.
+        receive: the actor's handler, sync or async.
+        watch: called before each message, when the life has a watchdog.
+
+    Cancellation: a kill cuts the handler; the message in hand stays in `context.in_hand`.
+    """
+    inbox = context.place.inbox
+    assert inbox is not None  # noqa: S101  # only actors come here
+    items, signals, now = inbox.queue.items, context.signals, context.runtime.now
+    while True:
+        count, began = 0, now()
+        while True:
+            if context.stopping:
+                return
+            if signals:
+                signal = signals.popleft()
+                if not signal.active:
+                    continue
+                item = signal.message
+                signal.delivered()
+            elif items:
+                item = inbox.take()
+            else:
+                break
+            if watch is not None:
+                watch()
+            context.in_hand = item
+            if item.__class__ is Envelope:
+                await _handle_envelope(context, receive, item)
+            else:
+                result = receive(item)
+                if result.__class__ is CoroutineType:
+                    await result
+            context.in_hand = None
+            count += 1
+            if not count & CLOCK_EVERY and (count >= BATCH or now() - began >= SLICE):
+                break
+        if items or signals:
+            await give_way()
+        else:
+            await inbox.reader.park()
+
+
+async def _handle_envelope(context: Context, receive: Callable[[Any], Any], envelope: Envelope) -> None:
+    if envelope.expired(context.runtime.now):
+        context.runtime.dead_letter(context.path, envelope.message, "expired")
+        return
+    reply = envelope.reply
+    if reply is not None:
+        reply.started = True
+    context.deferred = False
+    result = receive(envelope.message)
+    if result.__class__ is CoroutineType:
+        result = await result
+    if reply is None or context.deferred:
+        return
+    request = type(envelope.message)
+    if not _fits(result, reply_type(request)):
+        raise BadReply(context.path, request, result, reply_type(request))
+    reply.give(result)
+
+
+def _fits(value: object, expected: object) -> bool:
+    """Whether a value is of a type, as far as that can be told without looking inside containers."""
+    if expected is Any:
+        return True
+    if expected is None:
+        return value is None
+    origin = get_origin(expected)
+    if origin in (Union, UnionType):
+        return any(_fits(value, part) for part in get_args(expected))
+    kind = origin or expected
+    if kind is float:
+        return isinstance(value, float | int)
+    return isinstance(value, kind) if isinstance(kind, type) else True

@@ -1,0 +1,188 @@
+"""A place's queue at run time: what is told to an actor and not yet handled.
+
+Two lanes. The queue has a bound and an overflow policy, and belongs to the place: it outlives the lives. The signals (`Down`,
+`Up`, timers) have no bound of their own, because each is owed to something the life itself set up and is counted there; they
+belong to one life and are handled first.
+
+An item is a bare message, or an `Envelope` where a reply is owed or the message can expire: a bare message costs one append.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from supervisor.errors import ActorCrashed, AskTimeout
+from supervisor.exits import ExitReason, Failed
+from supervisor.overflow import bounded_queue
+from supervisor.parking import Parker
+from supervisor.spec import Conflate, Mailbox
+
+__all__ = ["Envelope", "Inbox", "PendingReply"]
+
+_UNSET: Final = object()
+
+
+class PendingReply:
+    """An answer that someone waits for. It is given once: the first one counts."""
+
+    __slots__ = ("_error", "_parker", "_value", "abandoned", "path", "started")
+
+    def __init__(self, path: str, parker: Parker) -> None:
+        self.path = path
+        self.started = False
+        """Whether the request was taken from the queue."""
+        self.abandoned = False
+        """Nobody waits any more."""
+        self._parker = parker
+        self._value: Any = _UNSET
+        self._error: BaseException | None = None
+
+    @property
+    def pending(self) -> bool:
+        return self._value is _UNSET and self._error is None and not self.abandoned
+
+    def give(self, value: Any) -> bool:
+        """Answer; whether anybody got it."""
+        if not self.pending:
+            return False
+        self._value = value
+        self._parker.unpark()
+        return True
+
+    def fail(self, error: BaseException) -> bool:
+        """Answer with an error; whether anybody got it."""
+        if not self.pending:
+            return False
+        self._error = error
+        self._parker.unpark()
+        return True
+
+    def crash(self, reason: ExitReason) -> bool:
+        """The life that had the request is over."""
+        error = ActorCrashed(self.path, reason)
+        error.__cause__ = reason.error if isinstance(reason, Failed) else None
+        return self.fail(error)
+
+    def expire(self, timeout: float) -> None:
+        """The deadline has passed."""
+        if self.fail(AskTimeout(self.path, timeout, started=self.started)):
+            self.abandoned = True
+
+    async def wait(self) -> Any:
+        """The answer.
+
+        Raises:
+            Exception: what it failed with.
+
+        Cancellation: may have happened; if the request was still queued, it is never handled.
+        """
+        try:
+            while self.pending:
+                await self._parker.park()
+        except BaseException:
+            self.abandoned = True
+            raise
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+class Envelope:
+    """A message that is owed a reply, or that can expire."""
+
+    __slots__ = ("expires", "message", "reply")
+
+    def __init__(self, message: Any, reply: PendingReply | None = None, expires: float | None = None) -> None:
+        self.message = message
+        self.reply = reply
+        self.expires = expires
+
+    def expired(self, now: Callable[[], float]) -> bool:
+        """Whether handling it would serve nobody."""
+        if self.reply is not None:
+            return self.reply.abandoned
+        return self.expires is not None and now() >= self.expires
+
+
+def message_of(item: Any) -> Any:
+    """The message of an item, in an envelope or not."""
+    return item.message if type(item) is Envelope else item
+
+
+class Inbox:
+    """The queue of one place.
+
+    Args:
+        spec: capacity and overflow policy.
+        new_parker: makes places to sleep.
+    """
+
+    __slots__ = ("_new_parker", "_senders", "dropped", "queue", "reader", "spec")
+
+    def __init__(self, spec: Mailbox, new_parker: Callable[[], Parker]) -> None:
+        overflow = spec.overflow
+        if isinstance(overflow, Conflate):
+            overflow = _conflate_messages(overflow)
+        self.spec = spec
+        self.queue = bounded_queue(spec.capacity, overflow)
+        self.reader = new_parker()
+        """Where the life sleeps when there is nothing to do."""
+        self.dropped = 0
+        """Messages lost to overflow, over all lives."""
+        self._new_parker = new_parker
+        self._senders: deque[Parker] = deque()
+
+    def __len__(self) -> int:
+        return len(self.queue)
+
+    def offer(self, item: Any) -> Any:
+        """Take an item if the policy allows; what became of it is told as `BoundedQueue.offer` does."""
+        outcome = self.queue.offer(item)
+        self.reader.unpark()
+        return outcome
+
+    def take(self) -> Any:
+        """The oldest item; wakes who waits for room."""
+        item = self.queue.take()
+        if self._senders:
+            self._senders.popleft().unpark()
+        return item
+
+    async def room(self) -> None:
+        """Wait until there may be room; first come, first served. Check again afterwards.
+
+        Cancellation: atomic; the turn passes to the next.
+        """
+        parker = self._new_parker()
+        self._senders.append(parker)
+        try:
+            await parker.park()
+        except BaseException:
+            if parker in self._senders:
+                self._senders.remove(parker)
+            else:
+                self.wake_sender()  # its turn had come: without this the room it was woken for would stay unused
+            raise
+
+    def wake_sender(self) -> None:
+        """Let the first who waits for room look again."""
+        if self._senders:
+            self._senders.popleft().unpark()
+
+    def wake_senders(self) -> None:
+        """Let all who wait for room look again: the place was closed."""
+        while self._senders:
+            self._senders.popleft().unpark()
+
+
+def _conflate_messages(overflow: Conflate) -> Conflate:
+    """The same policy over items. A request is never replaced: someone waits for each."""
+
+    def key(item: Any) -> object:
+        if type(item) is Envelope:
+            return None if item.reply is not None else overflow.key(item.message)
+        return overflow.key(item)
+
+    return Conflate(key)

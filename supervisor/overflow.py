@@ -1,0 +1,142 @@
+"""What a bounded queue does with one message too many. Pure: it holds items and says what became of each.
+
+One class a policy, one verb: `offer` says whether the item was taken and which item, if any, had to go for it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from supervisor.spec import Conflate, Overflow
+
+__all__ = ["FAIL", "NOTHING", "BoundedQueue", "Refused", "bounded_queue"]
+
+
+class Refused:
+    """Why an offer was not taken."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def __repr__(self) -> str:
+        return self.word
+
+
+NOTHING: Final = Refused("nothing was dropped")
+"""`offer`'s answer when the item was taken and nothing had to go."""
+FAIL: Final = Refused("the queue is full")
+"""`offer`'s answer when the item was not taken because the policy is to fail."""
+
+
+class BoundedQueue:
+    """First in, first out; the newest item is the one too many.
+
+    Args:
+        capacity: items it holds at most.
+    """
+
+    __slots__ = ("capacity", "items")
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.items: deque[Any] = deque()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items)
+
+    @property
+    def full(self) -> bool:
+        return len(self.items) >= self.capacity
+
+    def offer(self, item: Any) -> Any:
+        """Take the item if the policy allows. Returns what was dropped: an item, this one included, or NOTHING, or FAIL."""
+        if len(self.items) < self.capacity:
+            self.items.append(item)
+            return NOTHING
+        return self._overflow(item)
+
+    def take(self) -> Any:
+        """The oldest item. Raises IndexError when there is none."""
+        return self.items.popleft()
+
+    def clear(self) -> list[Any]:
+        """Empty the queue and return what was in it."""
+        items = list(self)
+        self.items.clear()
+        return items
+
+    def _overflow(self, item: Any) -> Any:
+        return item
+
+
+class _DropOldest(BoundedQueue):
+    """The oldest item is the one too many."""
+
+    __slots__ = ()
+
+    def _overflow(self, item: Any) -> Any:
+        dropped = self.items.popleft()
+        self.items.append(item)
+        return dropped
+
+
+class _Fail(BoundedQueue):
+    """One too many is a failure of the queue's owner."""
+
+    __slots__ = ()
+
+    def _overflow(self, item: Any) -> Any:
+        return FAIL
+
+
+class _Conflating(BoundedQueue):
+    """A newer item with the same key replaces the queued one, in its place; past capacity the oldest goes.
+
+    The deque holds one-element cells, so that an item can be replaced without searching for it.
+    """
+
+    __slots__ = ("_cells", "_key")
+
+    def __init__(self, capacity: int, key: Callable[[Any], object]) -> None:
+        super().__init__(capacity)
+        self._key = key
+        self._cells: dict[object, list[Any]] = {}
+
+    def __iter__(self) -> Iterator[Any]:
+        return (cell[0] for cell in self.items)
+
+    def offer(self, item: Any) -> Any:
+        key = self._key(item)
+        cell = None if key is None else self._cells.get(key)
+        if cell is not None:
+            dropped, cell[0] = cell[0], item
+            return dropped
+        dropped = self.take() if self.full else NOTHING
+        cell = [item, key]
+        self.items.append(cell)
+        if key is not None:
+            self._cells[key] = cell
+        return dropped
+
+    def take(self) -> Any:
+        item, key = self.items.popleft()
+        if key is not None:
+            del self._cells[key]
+        return item
+
+    def clear(self) -> list[Any]:
+        self._cells.clear()
+        return super().clear()
+
+
+def bounded_queue(capacity: int, overflow: Overflow | Conflate) -> BoundedQueue:
+    """A queue of that capacity and policy."""
+    if isinstance(overflow, Conflate):
+        return _Conflating(capacity, overflow.key)
+    kinds = {Overflow.DROP_NEWEST: BoundedQueue, Overflow.DROP_OLDEST: _DropOldest, Overflow.FAIL: _Fail}
+    return kinds[overflow](capacity)

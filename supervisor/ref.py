@@ -1,0 +1,349 @@
+"""Places and refs: who can be told something, whichever life answers.
+
+A `Place` is one child's spot in the tree: its path, queue, name and watchers. A `Ref` is the handle that others hold on a
+place. Both outlive the child's lives. When a place is closed, its queue becomes dead letters and its asks fail; a path that was
+deleted and added again is another place.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from supervisor.errors import AskedSelf, MailboxFull, NoSuchActor
+from supervisor.events import MailboxOverflow
+from supervisor.exits import ExitReason, Shutdown
+from supervisor.mailbox import Envelope, Inbox, PendingReply, message_of
+from supervisor.messages import Asks
+from supervisor.overflow import FAIL, NOTHING
+from supervisor.spec import Mailbox, Name, OnRestart
+from supervisor.topics import Topic
+
+if TYPE_CHECKING:
+    from supervisor.names import Names
+    from supervisor.runtime import Runtime
+
+__all__ = ["CURRENT_PLACE", "LifeHandle", "Place", "Ref", "Watcher"]
+
+M_contra = TypeVar("M_contra", contravariant=True)
+R = TypeVar("R")
+
+CURRENT_PLACE: ContextVar[Place | None] = ContextVar("CURRENT_PLACE", default=None)
+"""The place whose life runs in this task, so that an actor that waits for itself is told so instead of hanging."""
+
+OVERFLOW_REPORT_EVERY = 1.0
+"""Seconds between two reports of one mailbox's overflow."""
+
+
+class LifeHandle(Protocol):
+    """What a place can ask of the life in it."""
+
+    @property
+    def incarnation(self) -> int: ...
+
+    def request_stop(self, reason: ExitReason) -> None:
+        """Ask it to end, with its grace."""
+        ...
+
+    def crash(self, error: BaseException) -> None:
+        """End it as if it had raised this."""
+        ...
+
+
+class Watcher(Protocol):
+    """Whoever is told about the lives at a place."""
+
+    def life_began(self, place: Place, incarnation: int) -> None: ...
+
+    def life_ended(self, place: Place, incarnation: int, reason: ExitReason) -> None: ...
+
+    def place_closed(self, place: Place) -> None: ...
+
+
+class Place:
+    """One child's spot in the tree.
+
+    Args:
+        runtime: the tree's.
+        path: where it is, `bank/account`.
+        mailbox: how its queue behaves; None for what handles no messages.
+        accepts: the classes of messages it takes; None while that is not known, or for anything.
+    """
+
+    __slots__ = (
+        "_accepted", "_last_report", "_unreported", "accepts", "closed", "inbox", "life", "name", "names", "path", "refusing",
+        "runtime", "topics", "waiters", "watchers",
+    )  # fmt: skip
+
+    def __init__(
+        self, runtime: Runtime, path: str, mailbox: Mailbox | None, accepts: tuple[type, ...] | None, names: Names
+    ) -> None:
+        self.runtime = runtime
+        self.path = path
+        self.inbox = None if mailbox is None else Inbox(mailbox, runtime.parker)
+        self.accepts = accepts
+        self.names = names
+        self.name: Name[Any] | None = None
+        self.life: LifeHandle | None = None
+        self.closed = False
+        self.refusing = False
+        """It is being drained: what is queued is handled, nothing new is taken."""
+        self.watchers: dict[Watcher, None] = {}
+        self.waiters: dict[PendingReply, None] = {}
+        """Who waits for the current life to end."""
+        self.topics: dict[Topic[Any], int] = {}
+        """What it subscribes to, and which life asked for it last."""
+        self._accepted: dict[type, bool] = {}
+        self._last_report = -OVERFLOW_REPORT_EVERY
+        self._unreported = 0
+
+    # ---- taking messages
+
+    def check(self, message: object) -> None:
+        """Refuse a message of a class that the actor does not accept.
+
+        Raises:
+            TypeError: naming what it accepts.
+        """
+        if not self.takes(type(message)):
+            names = " | ".join(kind.__name__ for kind in self.accepts or ())
+            raise TypeError(f"{self.path} does not accept {type(message).__name__}; it is an Actor[{names}]")
+
+    def takes(self, kind: type) -> bool:
+        known = self._accepted.get(kind)
+        if known is None:
+            known = self.accepts is None or issubclass(kind, self.accepts)
+            self._accepted[kind] = known
+        return known
+
+    def learn(self, accepts: tuple[type, ...] | None) -> None:
+        """Now it is known what the actor accepts: what was queued unchecked and is not accepted becomes dead letters."""
+        if accepts == self.accepts or accepts is None or self.inbox is None:
+            return
+        self.accepts = accepts
+        self._accepted.clear()
+        for item in self.inbox.queue.clear():
+            if self.takes(type(message_of(item))):
+                self.inbox.queue.offer(item)
+            else:
+                self._discard(item, "not accepted", TypeError(f"{self.path} does not accept {type(message_of(item)).__name__}"))
+
+    def push(self, message: object) -> bool:
+        """Take one message if that can be done now. Never waits, never raises."""
+        if self.closed or self.refusing or self.inbox is None or not self.takes(type(message)):
+            self.runtime.dead_letter(self.path, message, "no such actor" if self.inbox is not None else "takes no messages")
+            return False
+        return self.offer(message)
+
+    def offer(self, item: Any) -> bool:
+        """Queue an item, by the mailbox's policy."""
+        inbox = self.inbox
+        assert inbox is not None  # noqa: S101  # callers have checked
+        dropped = inbox.offer(item)
+        if dropped is NOTHING:
+            return True
+        return self._overflowed(item, dropped)
+
+    def _overflowed(self, item: Any, dropped: Any) -> bool:
+        assert self.inbox is not None  # noqa: S101
+        capacity, policy = self.inbox.spec.capacity, self.inbox.spec.overflow
+        if dropped is FAIL:
+            dropped = item
+            if self.life is not None:
+                self.life.crash(MailboxFull(self.path, capacity))
+        self.inbox.dropped += 1
+        self._unreported += 1
+        now = self.runtime.now()
+        if now - self._last_report >= OVERFLOW_REPORT_EVERY:
+            name = getattr(policy, "value", "conflate")
+            self.runtime.emit(MailboxOverflow(path=self.path, at=now, policy=name, dropped=self._unreported))
+            self._last_report, self._unreported = now, 0
+        self._discard(dropped, "mailbox full", MailboxFull(self.path, capacity))
+        return dropped is not item
+
+    # ---- lives
+
+    def life_began(self, life: LifeHandle) -> None:
+        """A life is ready here."""
+        for watcher in tuple(self.watchers):
+            watcher.life_began(self, life.incarnation)
+
+    def life_ended(self, incarnation: int, reason: ExitReason) -> None:
+        """The life here is over. The queue is kept or dropped as the mailbox says."""
+        self.life = None
+        for waiter in tuple(self.waiters):
+            waiter.give(reason)
+        self.waiters.clear()
+        if self.inbox is not None and self.inbox.spec.on_restart is OnRestart.DROP:
+            for item in self.inbox.queue.clear():
+                if type(item) is Envelope and item.reply is not None:
+                    item.reply.crash(reason)
+                self.runtime.dead_letter(self.path, message_of(item), "its actor restarted")
+            self.inbox.wake_senders()
+        for watcher in tuple(self.watchers):
+            watcher.life_ended(self, incarnation, reason)
+
+    def close(self) -> None:
+        """Nobody lives here now. May be opened again: a stopped child can be restarted."""
+        if self.closed:
+            return
+        self.closed = True
+        if self.name is not None:
+            self.names.release(self.name, self)
+        if self.inbox is not None:
+            for item in self.inbox.queue.clear():
+                self._discard(item, "no such actor", NoSuchActor(self.path))
+            self.inbox.wake_senders()
+        for topic in self.topics:
+            self.runtime.topics.unsubscribe(topic, self)
+        self.topics.clear()
+        watchers, self.watchers = self.watchers, {}
+        for watcher in watchers:
+            watcher.place_closed(self)
+
+    def open(self) -> None:
+        """A life is to come.
+
+        Raises:
+            NameTaken: its name went to another in the meantime.
+        """
+        if self.name is not None:
+            self.names.register(self.name, self)
+        self.closed = self.refusing = False
+
+    def _discard(self, item: Any, reason: str, error: Exception) -> None:
+        if type(item) is Envelope and item.reply is not None:
+            item.reply.fail(error)
+        self.runtime.dead_letter(self.path, message_of(item), reason)
+
+
+class Ref(Generic[M_contra]):
+    """A handle on a place in the tree. Survives restarts; usable from any task of the tree's loop."""
+
+    __slots__ = ("_place",)
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    @property
+    def path(self) -> str:
+        """Where in the tree, `bank/account`."""
+        return self._place.path
+
+    @property
+    def alive(self) -> bool:
+        """Whether a life is there now."""
+        return self._place.life is not None
+
+    def tell(self, message: M_contra, expires: float | None = None) -> bool:
+        """Hand over a message without waiting.
+
+        Args:
+            message: one that the actor accepts.
+            expires: seconds after which it is no longer worth handling; None: it always is.
+
+        Returns:
+            True: accepted here. False: the target is gone or full, and the message became a dead letter.
+
+        Raises:
+            TypeError: the actor does not accept such a message.
+        """
+        place = self._place
+        if not place._accepted.get(message.__class__):
+            place.check(message)
+        if place.closed or place.refusing or place.inbox is None:
+            return place.push(message)
+        return place.offer(message if expires is None else Envelope(message, expires=place.runtime.now() + expires))
+
+    async def send(self, message: M_contra) -> None:
+        """Hand over a message, waiting for room in the mailbox: backpressure.
+
+        Raises:
+            TypeError: the actor does not accept such a message.
+            NoSuchActor: nobody lives there, and nobody will.
+            AskedSelf: an actor's own full mailbox would never get room.
+
+        Cancellation: atomic; a message that was cut off was not sent.
+        """
+        place = self._place
+        place.check(message)
+        while True:
+            if place.closed or place.refusing or place.inbox is None:
+                raise NoSuchActor(place.path)
+            if not place.inbox.queue.full:
+                break
+            self._refuse_self()
+            await place.inbox.room()
+        place.offer(message)
+
+    async def ask(self, request: Asks[M_contra, R], timeout: float | None = 5.0) -> R:
+        """Ask and wait for the answer.
+
+        Args:
+            request: one that the actor accepts.
+            timeout: seconds, queueing included; None waits as long as it takes.
+
+        Raises:
+            TypeError: the actor does not accept such a request.
+            NoSuchActor: nobody lives there, and nobody will.
+            MailboxFull: there was no room.
+            ActorCrashed: the life that had the request ended before it answered.
+            AskTimeout: `started` says whether the work had begun.
+            AskedSelf: the actor asked itself.
+
+        Cancellation: may have happened; a request still queued is never handled.
+        """
+        place = self._place
+        place.check(request)
+        self._refuse_self()
+        if place.closed or place.refusing or place.inbox is None:
+            raise NoSuchActor(place.path)
+        reply = PendingReply(place.path, place.runtime.parker())
+        timer = None
+        if timeout is not None:
+            timer = place.runtime.timekeeper.after(timeout, lambda: reply.expire(timeout))
+        try:
+            place.offer(Envelope(request, reply))
+            answer: R = await reply.wait()
+            return answer
+        finally:
+            if timer is not None:
+                place.runtime.timekeeper.cancel(timer)
+
+    async def stop(self, reason: ExitReason | None = None) -> ExitReason:
+        """Ask the life there to stop, and wait until it is over. What follows is up to its restart type.
+
+        Returns:
+            How it ended.
+
+        Raises:
+            NoSuchActor: there is no life.
+            AskedSelf: a life that waits for its own end waits for ever; `raise Stop()` instead.
+
+        Cancellation: may have happened.
+        """
+        self._refuse_self()
+        place = self._place
+        if place.life is None:
+            raise NoSuchActor(place.path)
+        waiter = PendingReply(place.path, place.runtime.parker())
+        place.waiters[waiter] = None
+        try:
+            place.life.request_stop(Shutdown() if reason is None else reason)
+            ended: ExitReason = await waiter.wait()
+            return ended
+        finally:
+            place.waiters.pop(waiter, None)
+
+    def _refuse_self(self) -> None:
+        if CURRENT_PLACE.get() is self._place:
+            raise AskedSelf(self._place.path)
+
+    def __repr__(self) -> str:
+        return f"<Ref {self.path} of {self._place.runtime.tree_id}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ref) and other._place is self._place
+
+    def __hash__(self) -> int:
+        return hash((Ref, id(self._place)))

@@ -1,0 +1,680 @@
+"""The restart machine: every decision a supervisor makes, and nothing else.
+
+It is told what happened and answers with what is to be done; it has no clock, no task and no randomness of its own.
+
+    effects = machine.decide(event, now, random)
+
+Rules
+    1. Total: no event in any state raises. An event about a life that is no longer the child's current one changes nothing.
+    2. `decide` runs to completion. What it wants done comes back as effects, to be carried out in order.
+    3. An event costs O(1) under one_for_one. Group work costs what the group is large.
+
+Theory of operation. Each child has a phase:
+
+                    Start                 Started
+        STOPPED ────────────▶ STARTING ────────────▶ RUNNING
+           ▲                     │  │                 │   │
+           │     ended, ended    │  │ fails           │   │ Stop
+           │     for good        │  ▼                 │   ▼
+           ├◀────────────────────┘ RESTARTING ◀───────┘ STOPPING ──▶ STOPPED
+           │                       (delay, or its
+        GAVE_UP ◀────────────────── turn in a group)
+
+and the supervisor has a stage:
+
+    STARTING   children left to right, each after the one before is running; the first that fails undoes them all
+    STEADY     nothing in progress but what single children do
+    CLEARING   a group restart stops its range, last first, one at a time
+    REFILLING  ... and starts it again, first first; a failure goes back to CLEARING
+    STOPPING   for good: static children last first, one at a time; dynamic ones in parallel
+    DONE
+
+A child that fails under one_for_one only ever moves itself. Under one_for_all and rest_for_one a failure sets `_low`, the first
+place in start order to be cleared; a failure during a group restart sets it again, so any interleaving is the same two stages.
+The order of a stage is kept as a list of keys still to be handled, the next one last.
+
+What the restart types mean (OTP's `restart` flag): PERMANENT comes back after any end, TRANSIENT after an abnormal one,
+TEMPORARY never. What intensity means: a restart is recorded when it is decided; if more than `restarts` lie within the last
+`within` seconds, the failure is one too many and the child is not restarted: the supervisor fails (ESCALATE) or the child is
+parked (GIVE_UP). First starts, starts on request and stops on request are not recorded.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from copy import copy
+from enum import Enum
+
+from attrs import define, field
+
+from supervisor.decisions import (
+    Abandon,
+    Add,
+    Answer,
+    Begin,
+    Cancel,
+    Close,
+    Delete,
+    Due,
+    Effect,
+    Ended,
+    Event,
+    Finish,
+    GaveUp,
+    Ignored,
+    Overdue,
+    Ready,
+    Restarting,
+    Resurrect,
+    Started,
+    StartLife,
+    StopLife,
+    StopSupervisor,
+    Terminate,
+    Wait,
+)
+from supervisor.errors import (
+    ChildAlreadyPresent,
+    ChildAlreadyStarted,
+    ChildNotFound,
+    ChildRestarting,
+    ChildRunning,
+    MaxChildrenReached,
+    NoSuchActor,
+    RestartIntensityExceeded,
+    StartError,
+    SupervisorError,
+    Unstopped,
+)
+from supervisor.exits import ExitReason, Failed, Shutdown, is_abnormal, is_fatal
+from supervisor.spec import (
+    AutoShutdown,
+    ChildSpec,
+    DynamicSupervisorSpec,
+    Exhausted,
+    Intensity,
+    Restart,
+    Scope,
+    Strategy,
+    SupervisorSpec,
+)
+
+__all__ = ["ALIVE", "Child", "Phase", "RestartMachine", "Stage", "start_error"]
+
+
+class Phase(Enum):
+    """Where a child is."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    RESTARTING = "restarting"
+    GAVE_UP = "gave up"
+
+
+class Stage(Enum):
+    """Where the supervisor is."""
+
+    NEW = "new"
+    STARTING = "starting"
+    STEADY = "steady"
+    CLEARING = "clearing"
+    REFILLING = "refilling"
+    STOPPING = "stopping"
+    DONE = "done"
+
+
+ALIVE = frozenset({Phase.STARTING, Phase.RUNNING, Phase.STOPPING})
+
+# ------------------------------------------------------------------------------------------------------------ the machine
+
+
+@define(eq=False)
+class Child:
+    """One child as the machine knows it."""
+
+    key: str
+    spec: ChildSpec
+    order: int
+    """Its place in start order."""
+    phase: Phase = Phase.STOPPED
+    life: int = 0
+    """How many lives it has had; the current one's number."""
+    wanted: bool = False
+    """A group restart will start it when its turn comes."""
+    first: bool = True
+    """The life that is starting is not a restart: its failure is the asker's, or the first start's."""
+    delayed: bool = False
+    """A `Wait` is pending."""
+    overdue: bool = False
+    """Its life does not end, even after the kill."""
+    undo: bool = False
+    """Who asked for it went away before it started: it is forgotten when it has ended."""
+    started_at: float = 0.0
+    failures: int = 0
+    """Failures in a row; a stable life sets it back."""
+    starter: object = None
+    """The call that is answered when it has started."""
+    stoppers: list[object] = field(factory=list)
+    """The calls that are answered when it has stopped."""
+    restarts: deque[float] | None = None
+    """Times of its own restarts, where each child has its own budget."""
+
+
+class RestartMachine:
+    """Decides for one life of one supervisor.
+
+    Args:
+        spec: the supervisor's spec.
+        path: the supervisor's path, for its errors.
+    """
+
+    def __init__(self, spec: SupervisorSpec | DynamicSupervisorSpec, path: str = "") -> None:
+        self.path = path or spec.id
+        self.dynamic = isinstance(spec, DynamicSupervisorSpec)
+        self.strategy = Strategy.ONE_FOR_ONE if isinstance(spec, DynamicSupervisorSpec) else spec.strategy
+        self.max_children = spec.max_children if isinstance(spec, DynamicSupervisorSpec) else None
+        self.intensity: Intensity = spec.intensity
+        self.auto_shutdown = spec.auto_shutdown
+        self.stage = Stage.NEW
+        self.children: dict[str, Child] = {}
+        self._last_order = 0
+        self._low = 0
+        self._plan: list[str] = []
+        self._latecomers: list[str] = []
+        self._ready = False
+        self._alive = 0
+        self._significant = 0
+        self._restarts: deque[float] = deque()
+        self._reason: ExitReason = Shutdown()
+        self._effects: list[Effect] = []
+        for child in spec.children if isinstance(spec, SupervisorSpec) else ():
+            self._append(child.id, child)
+
+    def decide(self, event: Event, now: float, random: float) -> list[Effect]:
+        """Take one event in and say what is to be done.
+
+        Args:
+            event: what happened.
+            now: the loop's clock, in seconds.
+            random: a number from 0 up to 1, for jitter.
+
+        Returns:
+            The effects, to be carried out in this order.
+        """
+        match event:
+            case Ended():
+                self._ended(event, now, random)
+            case Started():
+                self._started(event, now)
+            case Ignored():
+                self._ignored(event)
+            case Overdue():
+                self._overdue(event)
+            case Due():
+                self._due(event)
+            case Begin():
+                self._begin()
+            case StopSupervisor():
+                self._stop_all(event.reason)
+            case Add():
+                self._add(event)
+            case Abandon():
+                self._abandon(event)
+            case Terminate():
+                self._terminate(event)
+            case Resurrect():
+                self._resurrect(event)
+            case Delete():
+                self._delete(event)
+        effects, self._effects = self._effects, []
+        return effects
+
+    def restarts_in_window(self, now: float) -> int:
+        """How many restarts the supervisor's budget counts now, for people; without a shared budget, of all children."""
+        if self.intensity.scope is Scope.SUPERVISOR:
+            return self._count(self._restarts, now)
+        return sum(self._count(child.restarts, now) for child in self.children.values() if child.restarts)
+
+    def child_restarts_in_window(self, key: str, now: float) -> int:
+        """The same for one child, where each has a budget of its own; else the supervisor's."""
+        child = self.children.get(key)
+        if self.intensity.scope is Scope.SUPERVISOR or child is None:
+            return self._count(self._restarts, now)
+        return self._count(child.restarts or (), now)
+
+    def copy(self) -> RestartMachine:
+        """An independent machine in the same state; the specs and calls are shared."""
+        twin = copy(self)
+        twin.children = {}
+        for key, child in self.children.items():
+            other = copy(child)
+            other.stoppers = list(child.stoppers)
+            other.restarts = None if child.restarts is None else deque(child.restarts)
+            twin.children[key] = other
+        twin._plan = list(self._plan)
+        twin._latecomers = list(self._latecomers)
+        twin._restarts = deque(self._restarts)
+        twin._effects = []
+        return twin
+
+    # ---------------------------------------------------------------------------------------------- lives begin and end
+
+    def _begin(self) -> None:
+        if self.stage is not Stage.NEW:
+            return
+        self.stage = Stage.STARTING
+        for child in self.children.values():
+            child.wanted = True
+        self._plan = list(reversed(self.children))
+        self._start_next()
+
+    def _started(self, event: Started, now: float) -> None:
+        child = self._current(event.key, event.life)
+        if child is None or child.phase is not Phase.STARTING:
+            return
+        child.started_at, child.first = now, False
+        self._move(child, Phase.RUNNING)
+        self._answer_starter(child)
+        self._start_next()
+
+    def _ignored(self, event: Ignored) -> None:
+        child = self._current(event.key, event.life)
+        if child is None or child.phase not in ALIVE:
+            return
+        self._move(child, Phase.STOPPED)
+        self._answer_starter(child)
+        self._answer_stoppers(child)
+        self._keep_or_forget(child)
+        self._go_on()
+
+    def _ended(self, event: Ended, now: float, random: float) -> None:
+        child = self._current(event.key, event.life)
+        if child is None or child.phase not in ALIVE:
+            return
+        was = child.phase
+        child.overdue = False
+        self._move(child, Phase.STOPPED)
+        if is_fatal(event.reason):
+            self._end(child, event.reason)
+            self._stop_all(event.reason)
+        elif self.stage is Stage.STOPPING or was is Phase.STOPPING or self._is_cleared(child):
+            # Asked for, or about to be: a sibling that fails while its group is being stopped is no second failure.
+            self._end(child, event.reason)
+            self._go_on()
+        elif was is Phase.STARTING and child.first:
+            self._first_start_failed(child, event.reason)
+        elif self._comes_back(child, event.reason):
+            self._restart(child, event.reason, now, random, ran=was is Phase.RUNNING)
+        else:
+            self._end(child, event.reason)
+            if child.spec.significant:
+                self._significant_ended()
+            self._go_on()
+
+    def _end(self, child: Child, reason: ExitReason) -> None:
+        """This life's end was asked for, or was the last: settle with those who wait, and keep or forget the child."""
+        if not child.wanted:
+            self._answer_starter(child, start_error(self._path(child), reason))
+        self._answer_stoppers(child)
+        self._keep_or_forget(child)
+
+    def _keep_or_forget(self, child: Child) -> None:
+        """Close the place of a child that has no life to come. Under a supervisor that ends, places wait for its next life."""
+        if self.stage is Stage.STOPPING:
+            return
+        forget = self.dynamic or child.undo or child.spec.restart is Restart.TEMPORARY
+        if forget or not child.wanted:
+            self._close(child, forget=forget)
+
+    def _is_cleared(self, child: Child) -> bool:
+        return self.stage is Stage.CLEARING and child.order >= self._low
+
+    def _comes_back(self, child: Child, reason: ExitReason) -> bool:
+        match child.spec.restart:
+            case Restart.PERMANENT:
+                return True
+            case Restart.TRANSIENT:
+                return is_abnormal(reason)
+            case Restart.TEMPORARY:
+                return False
+
+    def _first_start_failed(self, child: Child, reason: ExitReason) -> None:
+        asked = child.starter is not None
+        known = child.life > 1  # it was brought back by hand: it stays in the list, stopped
+        error = start_error(self._path(child), reason)
+        self._answer_starter(child, error)
+        self._answer_stoppers(child)
+        if asked and known and self.dynamic:
+            self._move(child, Phase.GAVE_UP)  # a parked child that could not be brought back stays parked
+            self._go_on()
+        elif asked:
+            self._close(child, forget=not known)
+            self._go_on()
+        else:
+            self._stop_all(Failed(error))
+
+    def _significant_ended(self) -> None:
+        if self.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT or (
+            self.auto_shutdown is AutoShutdown.ALL_SIGNIFICANT and self._significant == 0
+        ):
+            self._stop_all(Shutdown())
+
+    # ------------------------------------------------------------------------------------------------ restart, or give up
+
+    def _restart(self, child: Child, reason: ExitReason, now: float, random: float, *, ran: bool) -> None:
+        backoff = child.spec.backoff
+        stable_after = self.intensity.within if backoff is None else backoff.stable_after
+        if ran and now - child.started_at >= stable_after:
+            child.failures = 0
+        child.failures += 1
+        if backoff is not None and backoff.exhausted(child.failures):
+            self._give_up(child, reason, f"{child.failures} failures in a row")
+            return
+        in_window = self._record(child, now)
+        if in_window > self.intensity.restarts:
+            self._give_up(child, reason, str(self.intensity))
+            return
+        delay = 0.0 if backoff is None else backoff.delay(child.failures, random)
+        self._effects.append(Restarting(child.key, reason, delay, child.failures, in_window))
+        child.first = False
+        self._move(child, Phase.RESTARTING)
+        if delay > 0:
+            child.delayed = True
+            self._effects.append(Wait(child.key, child.life, delay))
+        if self.strategy is Strategy.ONE_FOR_ONE:
+            child.wanted = True
+            self._start(child)
+            self._start_next()
+        else:
+            self._clear_from(child)
+
+    def _record(self, child: Child, now: float) -> int:
+        if self.intensity.scope is Scope.SUPERVISOR:
+            window = self._restarts
+        else:
+            window = child.restarts = deque() if child.restarts is None else child.restarts
+        while window and window[0] < now - self.intensity.within:
+            window.popleft()
+        window.append(now)
+        return len(window)
+
+    def _count(self, window: Iterable[float], now: float) -> int:
+        return sum(1 for at in window if at >= now - self.intensity.within)
+
+    def _give_up(self, child: Child, reason: ExitReason, limit: str) -> None:
+        escalates = self.intensity.exhausted is Exhausted.ESCALATE
+        self._effects.append(GaveUp(child.key, reason, limit, escalates))
+        self._answer_starter(child, start_error(self._path(child), reason))
+        self._answer_stoppers(child)
+        if escalates:
+            error = RestartIntensityExceeded(self.path, child.key, reason, limit)
+            error.__cause__ = reason.error if isinstance(reason, Failed) else None
+            self._stop_all(Failed(error))
+            return
+        child.wanted = False
+        self._move(child, Phase.GAVE_UP)
+        self._close(child, forget=False)
+        self._go_on()
+
+    def _due(self, event: Due) -> None:
+        child = self._current(event.key, event.life)
+        if child is None or not child.delayed:
+            return
+        child.delayed = False
+        if self.strategy is Strategy.ONE_FOR_ONE:
+            self._start(child)
+        else:
+            self._go_on()
+
+    # ------------------------------------------------------------------------------------------------ groups, in order
+
+    def _clear_from(self, child: Child) -> None:
+        """Begin a group restart, or widen the one in progress."""
+        low = 0 if self.strategy is Strategy.ONE_FOR_ALL else child.order
+        self._low = min(self._low, low) if self.stage is Stage.CLEARING else low
+        self.stage = Stage.CLEARING
+        group = [other for other in self.children.values() if other.order >= self._low]
+        for other in group:
+            asked_for = other.starter is not None
+            other.wanted = asked_for or (other.spec.restart is not Restart.TEMPORARY and other.phase is not Phase.GAVE_UP)
+            other.first = asked_for or (other.first and other.life == 0)
+        self._plan = [other.key for other in group]
+        self._stop_next()
+
+    def _go_on(self) -> None:
+        if self.stage is Stage.CLEARING or self.stage is Stage.STOPPING:
+            self._stop_next()
+        else:
+            self._start_next()
+
+    def _stop_next(self) -> None:
+        """Stop the last of the plan that is alive and wait for it; when none is left, refill or finish."""
+        while self._plan:
+            child = self.children.get(self._plan[-1])
+            if child is not None and child.phase in ALIVE and not child.overdue:
+                if child.phase is not Phase.STOPPING:
+                    self._stop(child)
+                return
+            self._plan.pop()
+        if self.stage is Stage.STOPPING:
+            if self._alive == 0:
+                self.stage = Stage.DONE
+                self._effects.append(Finish(self._reason))
+            return
+        group = [child for child in self.children.values() if child.order >= self._low]
+        if any(child.delayed for child in group):
+            return  # the child that failed has a backoff: the whole group waits for it
+        self.stage = Stage.REFILLING
+        # An overdue child would be doubled if it were started now: it takes its place when its old life has ended.
+        self._latecomers = [child.key for child in group if child.wanted and child.overdue]
+        self._plan = [child.key for child in reversed(group) if child.wanted and not child.overdue]
+        self._start_next()
+
+    def _start_next(self) -> None:
+        """Start the next of the plan and wait for it; when none is left, all is steady."""
+        if self.stage not in (Stage.STARTING, Stage.REFILLING):
+            self._start_latecomers()
+            return
+        while self._plan:
+            child = self.children.get(self._plan[-1])
+            if child is not None and child.phase in ALIVE:
+                if child.phase is Phase.RUNNING:
+                    self._plan.pop()
+                    continue
+                return
+            self._plan.pop()
+            if child is not None and child.wanted:
+                self._plan.append(child.key)
+                self._start(child)
+                return
+        self.stage = Stage.STEADY
+        if not self._ready:
+            self._ready = True
+            self._effects.append(Ready())
+        self._start_latecomers()
+
+    def _start_latecomers(self) -> None:
+        """Start what a group restart had to leave out because its old life would not end."""
+        waiting = [key for key in self._latecomers if key in self.children]
+        self._latecomers = [key for key in waiting if self.children[key].phase in ALIVE]
+        for key in waiting:
+            self._start(self.children[key])
+
+    def _stop_all(self, reason: ExitReason) -> None:
+        if self.stage is Stage.DONE or (self.stage is Stage.STOPPING and not is_fatal(reason)):
+            return
+        already = self.stage is Stage.STOPPING
+        self.stage, self._reason = Stage.STOPPING, reason
+        if already:
+            self._stop_next()
+            return
+        for child in self.children.values():
+            child.wanted = False
+            if child.phase is Phase.RESTARTING:
+                self._cancel_delay(child)
+                self._move(child, Phase.STOPPED)
+            if child.phase is Phase.STOPPED:
+                self._answer_starter(child, NoSuchActor(self._path(child)))
+        self._plan = list(self.children)
+        if self.dynamic:
+            for child in self.children.values():
+                if child.phase in ALIVE and child.phase is not Phase.STOPPING:
+                    self._stop(child)
+        self._stop_next()
+
+    # ---------------------------------------------------------------------------------------------- requests from outside
+
+    def _add(self, event: Add) -> None:
+        known = self.children.get(event.key)
+        error: SupervisorError | None = None
+        if self.stage in (Stage.NEW, Stage.STOPPING, Stage.DONE):
+            error = NoSuchActor(self.path)
+        elif known is not None:
+            running = known.phase in (Phase.STARTING, Phase.RUNNING)
+            error = (ChildAlreadyStarted if running else ChildAlreadyPresent)(self.path, event.key)
+        elif self.max_children is not None and len(self.children) >= self.max_children:
+            error = MaxChildrenReached(self.path, self.max_children)
+        if error is not None:
+            self._effects.append(Answer(event.call, event.key, error))
+            return
+        child = self._append(event.key, event.spec)
+        child.wanted, child.starter = True, event.call
+        if self.stage is Stage.CLEARING:
+            return  # its turn comes last in the refill
+        self._start(child)
+
+    def _abandon(self, event: Abandon) -> None:
+        child = self.children.get(event.key)
+        if child is None or child.starter is not event.call:
+            return
+        if child.phase is Phase.STARTING:
+            child.wanted, child.undo = False, child.life == 1
+            self._stop(child)
+        elif child.phase is Phase.STOPPED:
+            self._answer_starter(child, NoSuchActor(self._path(child)))
+            self._close(child, forget=True)
+
+    def _terminate(self, event: Terminate) -> None:
+        child = self.children.get(event.key)
+        if child is None:
+            self._effects.append(Answer(event.call, event.key, ChildNotFound(self.path, event.key)))
+            return
+        if self.stage is not Stage.STOPPING:
+            child.wanted = False
+        if child.phase in ALIVE:
+            if child.overdue:
+                self._effects.append(Answer(event.call, event.key, Unstopped(self._path(child))))
+                return
+            child.stoppers.append(event.call)
+            if child.phase is not Phase.STOPPING:
+                self._stop(child)
+            return
+        self._cancel_delay(child)
+        self._move(child, Phase.STOPPED)
+        self._answer_starter(child, NoSuchActor(self._path(child)))
+        self._effects.append(Answer(event.call, event.key))
+        self._keep_or_forget(child)
+        self._go_on()
+
+    def _resurrect(self, event: Resurrect) -> None:
+        child = self.children.get(event.key)
+        error = self._not_stopped(child, event.key)
+        if error is None and self.stage in (Stage.NEW, Stage.STOPPING, Stage.DONE):
+            error = NoSuchActor(self.path)
+        if error is not None or child is None:
+            self._effects.append(Answer(event.call, event.key, error))
+            return
+        child.starter, child.wanted, child.first, child.failures = event.call, True, True, 0
+        child.restarts = None
+        if self.stage is not Stage.CLEARING:
+            self._start(child)
+
+    def _delete(self, event: Delete) -> None:
+        child = self.children.get(event.key)
+        error = self._not_stopped(child, event.key)
+        self._effects.append(Answer(event.call, event.key, error))
+        if error is None and child is not None:
+            self._close(child, forget=True)
+
+    def _not_stopped(self, child: Child | None, key: str) -> SupervisorError | None:
+        if child is None:
+            return ChildNotFound(self.path, key)
+        if child.phase in ALIVE:
+            return ChildRunning(self.path, key)
+        if child.phase is Phase.RESTARTING or child.wanted:
+            return ChildRestarting(self.path, key)
+        return None
+
+    def _overdue(self, event: Overdue) -> None:
+        child = self._current(event.key, event.life)
+        if child is None or child.phase is not Phase.STOPPING:
+            return
+        child.overdue = True
+        for call in child.stoppers:
+            self._effects.append(Answer(call, child.key, Unstopped(self._path(child), event.stack)))
+        child.stoppers.clear()
+        self._go_on()
+
+    # ------------------------------------------------------------------------------------------------------ small pieces
+
+    def _append(self, key: str, spec: ChildSpec) -> Child:
+        self._last_order += 1
+        child = self.children[key] = Child(key, spec, self._last_order)
+        return child
+
+    def _current(self, key: str, life: int) -> Child | None:
+        child = self.children.get(key)
+        return child if child is not None and child.life == life else None
+
+    def _path(self, child: Child) -> str:
+        return f"{self.path}/{child.key}"
+
+    def _start(self, child: Child) -> None:
+        if child.delayed or child.phase in ALIVE or not child.wanted:
+            return
+        child.wanted = False
+        child.life += 1
+        self._move(child, Phase.STARTING)
+        self._effects.append(StartLife(child.key, child.life))
+
+    def _stop(self, child: Child) -> None:
+        self._move(child, Phase.STOPPING)
+        self._effects.append(StopLife(child.key, child.life))
+
+    def _cancel_delay(self, child: Child) -> None:
+        if child.delayed:
+            child.delayed = False
+            self._effects.append(Cancel(child.key))
+
+    def _answer_starter(self, child: Child, error: SupervisorError | None = None) -> None:
+        if child.starter is not None:
+            call, child.starter = child.starter, None
+            self._effects.append(Answer(call, child.key, error))
+
+    def _answer_stoppers(self, child: Child) -> None:
+        for call in child.stoppers:
+            self._effects.append(Answer(call, child.key))
+        child.stoppers.clear()
+
+    def _close(self, child: Child, *, forget: bool) -> None:
+        if forget:
+            self.children.pop(child.key, None)
+        self._effects.append(Close(child.key, forget))
+
+    def _move(self, child: Child, phase: Phase) -> None:
+        """Every change of phase comes through here, so that the counts are always right."""
+        self._alive += (phase in ALIVE) - (child.phase in ALIVE)
+        if child.spec.significant:
+            active = ALIVE | {Phase.RESTARTING}
+            self._significant += (phase in active) - (child.phase in active)
+        child.phase = phase
+
+
+def start_error(path: str, reason: ExitReason) -> StartError:
+    """The error of a start that failed, with the child's own error as its cause."""
+    error = StartError(path, reason)
+    error.__cause__ = reason.error if isinstance(reason, Failed) else None
+    return error

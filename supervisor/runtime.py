@@ -1,0 +1,53 @@
+"""What all parts of one running tree share."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable, Coroutine, Sequence
+from contextvars import Context, copy_context
+from typing import Any
+
+from anyio.abc import TaskGroup
+
+from supervisor.events import DeadLetter, Event
+from supervisor.parking import loop_clock, parker_type
+from supervisor.store import MemoryStore
+from supervisor.telemetry import Sink, Telemetry
+from supervisor.timekeeper import Timekeeper
+from supervisor.topics import Topics
+
+__all__ = ["Runtime"]
+
+
+class Runtime:
+    """One tree's nursery, clock, timers, topics, event sinks and default store.
+
+    Args:
+        nursery: where every task of the tree runs.
+        sinks: who gets the events.
+        rng: where jitter comes from.
+    """
+
+    def __init__(self, nursery: TaskGroup, sinks: Sequence[Sink], rng: random.Random | None = None) -> None:
+        self.tree_id = uuid.uuid4().hex[:12]
+        self.now = loop_clock()
+        self.parker = parker_type()
+        self.timekeeper = Timekeeper(self.now, self.parker())
+        self.telemetry = Telemetry(sinks)
+        self.topics = Topics()
+        self.store = MemoryStore()
+        self.random = rng or random.Random()
+        self._nursery = nursery
+        self._context: Context = copy_context()
+
+    def spawn(self, function: Callable[..., Coroutine[Any, Any, None]], *args: Any, name: str) -> None:
+        """Run a task in the tree's nursery, whoever asks: with the context variables of the tree, not of the caller."""
+        self._context.run(lambda: self._nursery.start_soon(function, *args, name=name))
+
+    def emit(self, event: Event) -> None:
+        self.telemetry.emit(event)
+
+    def dead_letter(self, path: str, message: object, reason: str) -> None:
+        """Report a message that nobody will handle."""
+        self.emit(DeadLetter(path=path, at=self.now(), message=type(message).__name__, reason=reason))

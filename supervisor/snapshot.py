@@ -1,0 +1,108 @@
+"""A whole tree as data, at one moment: for people as text, for programs as JSON, for drawings as DOT."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+__all__ = ["ChildSnapshot", "TreeSnapshot"]
+
+
+class ChildSnapshot(Struct, frozen=True, kw_only=True):
+    """One child, and all below it."""
+
+    id: str
+    path: str
+    kind: str
+    """actor, task, supervisor or dynamic supervisor."""
+    phase: str
+    """stopped, starting, running, stopping, restarting or gave up."""
+    incarnation: int
+    """The number of its current or last life; 0: it has had none."""
+    restart: str
+    uptime: float | None
+    """Seconds since its life began; None: there is none."""
+    failures: int
+    """Failures in a row."""
+    restarts_in_window: int
+    """What its budget counts now."""
+    restarts_allowed: int
+    backoff_left: float | None
+    """Seconds until its restart; None: none is waited for."""
+    last_exit: str | None
+    """How its last life ended."""
+    mailbox: int | None
+    """Messages queued; None: it has no mailbox."""
+    dropped: int
+    """Messages lost to overflow, over all its lives."""
+    children: tuple[ChildSnapshot, ...] = ()
+
+
+class TreeSnapshot(Struct, frozen=True, kw_only=True):
+    """A tree at one moment."""
+
+    tree_id: str
+    at: float
+    """When, in seconds of the loop's clock."""
+    root: ChildSnapshot
+
+    def flat(self) -> list[tuple[int, ChildSnapshot]]:
+        """Every child with its depth, parents before children, in start order."""
+        found: list[tuple[int, ChildSnapshot]] = []
+        todo = [(0, self.root)]
+        while todo:
+            depth, child = todo.pop()
+            found.append((depth, child))
+            todo.extend((depth + 1, below) for below in reversed(child.children))
+        return found
+
+    def find(self, path: str) -> ChildSnapshot | None:
+        """The child at a path, or None."""
+        return next((child for _, child in self.flat() if child.path == path), None)
+
+    def to_text(self) -> str:
+        """The tree as indented lines, one child each."""
+        return "\n".join("  " * depth + _line(child) for depth, child in self.flat())
+
+    def to_json(self) -> bytes:
+        """The tree as JSON."""
+        return msgspec.json.encode(self)
+
+    def to_dot(self) -> str:
+        """The tree in Graphviz' language."""
+        lines = ["digraph tree {", "  node [shape=box, fontname=Helvetica];"]
+        for _, child in self.flat():
+            colour = _COLOURS.get(child.phase, "white")
+            label = f"{child.id}\\n{child.phase} · life {child.incarnation}"
+            lines.append(f'  "{child.path}" [label="{label}", style=filled, fillcolor={colour}];')
+            lines += [f'  "{child.path}" -> "{below.path}";' for below in child.children]
+        return "\n".join([*lines, "}"])
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+
+_COLOURS = {
+    "running": "palegreen",
+    "restarting": "orange",
+    "starting": "lightyellow",
+    "gave up": "salmon",
+    "stopped": "lightgrey",
+}
+
+
+def _line(child: ChildSnapshot) -> str:
+    parts = [child.id, child.phase]
+    if child.incarnation:
+        parts.append(f"life {child.incarnation}")
+    if child.restarts_in_window:
+        parts.append(f"{child.restarts_in_window}/{child.restarts_allowed} restarts")
+    if child.backoff_left is not None:
+        parts.append(f"next in {child.backoff_left:.1f} s")
+    if child.mailbox:
+        parts.append(f"{child.mailbox} queued")
+    if child.dropped:
+        parts.append(f"{child.dropped} dropped")
+    if child.last_exit is not None:
+        parts.append(f"last: {child.last_exit}")
+    return " · ".join(parts)

@@ -1,0 +1,137 @@
+"""Where events go: sinks, of which structlog is one and `events()` another.
+
+A sink is a function of one event. It is called in the task in which the event happened, so it must be quick and must not wait.
+A sink that raises is reported to the others and keeps its place: nothing here ever hurts the tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import structlog
+
+from supervisor.events import ChildEnded, Event, EventsSkipped, SinkFailed
+from supervisor.overflow import NOTHING, bounded_queue
+from supervisor.parking import Parker
+from supervisor.secrets import redact
+from supervisor.spec import Overflow
+
+__all__ = ["EventStream", "LogSink", "Sink", "Telemetry"]
+
+Sink = Callable[[Event], None]
+
+_LEVELS = {"debug": 0, "info": 1, "warning": 2, "error": 3}
+
+
+class LogSink:
+    """Writes events as structlog lines: the event's kind, its path and its fields, redacted.
+
+    Args:
+        at_least: the least level that is written: debug, info, warning or error.
+        logger: where to; by default structlog's own, as the process has configured it.
+    """
+
+    def __init__(self, at_least: str = "warning", logger: Any = None) -> None:
+        if at_least not in _LEVELS:
+            raise ValueError(f"LogSink.at_least is {at_least!r}; expected one of {', '.join(_LEVELS)}")
+        self._least = _LEVELS[at_least]
+        self._logger = structlog.get_logger("supervisor") if logger is None else logger
+
+    def __call__(self, event: Event) -> None:
+        level = event.loudness if isinstance(event, ChildEnded) else event.level
+        if _LEVELS[level] >= self._least:
+            fields = redact({name: value for name, value in event.to_dict().items() if value is not None})
+            kind = fields.pop("type")
+            getattr(self._logger, level)(_words(kind), **fields)
+
+
+def _words(kind: str) -> str:
+    """`ChildEnded` as `child ended`."""
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in kind).strip()
+
+
+class EventStream:
+    """An event sink that is read with `async for`. Bounded: what a slow reader missed is itself an event.
+
+    Args:
+        capacity: events it holds.
+        parker: where its reader sleeps.
+        on_close: called once when it is closed.
+    """
+
+    def __init__(self, capacity: int, parker: Parker, on_close: Callable[[EventStream], None]) -> None:
+        self._queue = bounded_queue(capacity, Overflow.DROP_OLDEST)
+        self._parker = parker
+        self._on_close = on_close
+        self._skipped = 0
+        self._closed = False
+
+    def __call__(self, event: Event) -> None:
+        if self._queue.offer(event) is not NOTHING:
+            self._skipped += 1
+        self._parker.unpark()
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self
+
+    async def __anext__(self) -> Event:
+        """The next event.
+
+        Cancellation: atomic.
+        """
+        while True:
+            if self._skipped:
+                count, self._skipped = self._skipped, 0
+                oldest: Event = next(iter(self._queue))
+                return EventsSkipped(path=oldest.path, at=oldest.at, count=count)
+            if len(self._queue):
+                event: Event = self._queue.take()
+                return event
+            if self._closed:
+                raise StopAsyncIteration
+            await self._parker.park()
+
+    def close(self) -> None:
+        """Take no more events; what is queued can still be read."""
+        if not self._closed:
+            self._closed = True
+            self._on_close(self)
+            self._parker.unpark()
+
+
+class Telemetry:
+    """Hands each event to every sink."""
+
+    def __init__(self, sinks: Sequence[Sink]) -> None:
+        self._sinks: list[Sink] = list(sinks)
+
+    def emit(self, event: Event) -> None:
+        """Hand out one event."""
+        for sink in tuple(self._sinks):
+            try:
+                sink(event)
+            except Exception as error:  # noqa: BLE001  # a sink must not hurt the tree it watches
+                self._complain(sink, event, error)
+
+    def attach(self, sink: Sink) -> None:
+        self._sinks.append(sink)
+
+    def detach(self, sink: Sink) -> None:
+        if sink in self._sinks:
+            self._sinks.remove(sink)
+
+    def close(self) -> None:
+        """End every stream of events."""
+        for sink in tuple(self._sinks):
+            if isinstance(sink, EventStream):
+                sink.close()
+
+    def _complain(self, broken: Sink, event: Event, error: Exception) -> None:
+        complaint = SinkFailed(path=event.path, at=event.at, error=f"{broken!r}: {type(error).__name__}: {error}")
+        for sink in tuple(self._sinks):
+            if sink is not broken:
+                try:
+                    sink(complaint)
+                except Exception:  # noqa: BLE001, S112  # both are broken: there is nobody left to tell
+                    continue

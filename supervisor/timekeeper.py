@@ -1,0 +1,67 @@
+"""The agenda's shell: one task per tree sleeps until the next timer is due, and does what is due."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import anyio
+
+from supervisor.agenda import Agenda, Timer
+from supervisor.parking import Parker
+
+__all__ = ["Timekeeper"]
+
+
+class Timekeeper:
+    """Timers on the loop's clock.
+
+    Actions are quick, do not raise, and run in the timekeeper's task.
+
+    Args:
+        now: the loop's clock.
+        parker: where the timekeeper's task sleeps.
+    """
+
+    def __init__(self, now: Callable[[], float], parker: Parker) -> None:
+        self._now = now
+        self._parker = parker
+        self._agenda = Agenda()
+        self._scope: anyio.CancelScope | None = None
+        self._closed = False
+
+    def __len__(self) -> int:
+        """How many timers are pending."""
+        return len(self._agenda)
+
+    def after(self, delay: float, action: Callable[[], None]) -> Timer:
+        """Have `action` done in `delay` seconds."""
+        timer = self._agenda.schedule(self._now(), delay, action)
+        scope = self._scope
+        if scope is not None and timer.when < scope.deadline:
+            scope.deadline = timer.when
+        return timer
+
+    def cancel(self, timer: Timer) -> bool:
+        """Forget a timer; whether it was still pending."""
+        return self._agenda.cancel(timer)
+
+    async def run(self) -> None:
+        """Do what is due, until `close`.
+
+        Cancellation: shielded; `close` ends it.
+        """
+        with anyio.CancelScope(shield=True):
+            while not self._closed:
+                for action in self._agenda.take_due(self._now()):
+                    action()
+                due = self._agenda.next_due()
+                with anyio.CancelScope(deadline=math.inf if due is None else due) as self._scope:
+                    if not self._closed and (due is None or due > self._now()):
+                        await self._parker.park()
+                self._scope = None
+
+    def close(self) -> None:
+        """End `run`. Timers that are pending are never done."""
+        self._closed = True
+        self._parker.unpark()
