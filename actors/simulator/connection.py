@@ -1,0 +1,232 @@
+"""One WebSocket connection of a client: the thin shell around what is decided elsewhere.
+
+Three tasks: one reads, one writes what is in the outbox, one watches pings and age. All of them end together, and the
+socket is closed whatever happens. A connection that says goodbye still reads for GRACE seconds: closing a socket with
+unread input resets it, and the client would lose the close frame that tells it why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+from typing import Protocol
+
+import anyio
+from anyio.abc import SocketAttribute, SocketStream
+from attrs import define, field
+from websockets.frames import Frame, Opcode
+from websockets.protocol import SEND_EOF, State
+from websockets.server import ServerProtocol
+
+from actors.simulator.config import SimulatorConfig
+from actors.simulator.faults import Silence
+from actors.simulator.limits import MessageGate, PingWatch
+from actors.simulator.outbox import CHUNK, Outbox
+from actors.simulator.requests import Answer, StreamRequests
+from actors.simulator.status import Totals
+
+__all__ = ["GRACE", "Connection", "Registry"]
+
+GRACE = 2.0
+"""Seconds from a close frame to the end."""
+
+TOO_MANY = (1008, "Too many requests")
+TOO_SLOW = (1008, "slow consumer")
+TOO_OLD = (1001, "connections live 24 hours")
+
+
+class Registry(Protocol):
+    """Who is told of changed subscriptions."""
+
+    def subscribed(self, connection: Connection, streams: tuple[str, ...]) -> None: ...
+
+    def unsubscribed(self, connection: Connection, streams: tuple[str, ...]) -> None: ...
+
+
+@define(eq=False)
+class Connection:
+    """A connection whose handshake is done.
+
+    Args:
+        number: of the connection, over all endpoints.
+        endpoint: number of the one it came to.
+        stream: its socket.
+        protocol: in state OPEN.
+        requests: its subscriptions.
+        config: limits and intervals.
+        registry: is told of changed subscriptions.
+        totals: is counted into.
+        silence: what is stalled from the start.
+    """
+
+    number: int
+    endpoint: int
+    stream: SocketStream
+    protocol: ServerProtocol
+    requests: StreamRequests
+    config: SimulatorConfig
+    registry: Registry
+    totals: Totals
+    silence: Silence
+    frames_sent: int = field(default=0, init=False)
+    messages_received: int = field(default=0, init=False)
+    outbox: Outbox = field(init=False)
+    _gate: MessageGate = field(init=False)
+    _pings: PingWatch = field(init=False)
+    _opened: float = field(factory=anyio.current_time, init=False)
+    _scope: anyio.CancelScope = field(factory=anyio.CancelScope, init=False)
+    _wake: anyio.Event = field(factory=anyio.Event, init=False)
+    _fragments: bytearray = field(factory=bytearray, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.outbox = Outbox(self.config.outgoing_limit)
+        self._gate = MessageGate(self.config.message_limit, self.config.message_window)
+        self._pings = PingWatch(self.config.ping_interval, self.config.pong_timeout, self._opened)
+
+    @property
+    def is_open(self) -> bool:
+        return self.protocol.state is State.OPEN
+
+    async def run(self) -> None:
+        """Serve until the connection ends.
+
+        Cancellation: the socket is closed in any case.
+        """
+        try:
+            with self._scope:
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._write)
+                    tasks.start_soon(self._watch)
+                    await self._read()
+                    tasks.cancel_scope.cancel()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.aclose_forcefully(self.stream)
+
+    def send(self, stream: str, payload: bytes, frame: bytes, release: float) -> None:
+        """Send an event.
+
+        Args:
+            stream: its stream, which may be silent.
+            payload: its text.
+            frame: the text as a frame without compression, made once for all connections.
+            release: when it may be written.
+        """
+        if not self.is_open:
+            return
+        if self.silence.covers(stream, anyio.current_time()):
+            self.totals.frames_silenced += 1
+            return
+        if self.protocol.extensions:
+            self.protocol.send_text(payload)
+            frame = b"".join(self.protocol.data_to_send())
+        self.outbox.put(frame, release)
+        self.frames_sent += 1
+        self.totals.frames_sent += 1
+        self._wake.set()
+        if self.outbox.overflows:
+            self.totals.slow_consumers += 1
+            self.close(*TOO_SLOW)
+
+    def close(self, code: int, reason: str) -> None:
+        """Say goodbye. Data that waits is dropped, as a server that goes away does."""
+        if not self.is_open:
+            return
+        self.outbox.drop_data()
+        self.protocol.send_close(code, reason)
+        self._flush()
+        self._end_within_grace()
+
+    def abort(self) -> None:
+        """Reset the socket, without goodbye."""
+        raw = self.stream.extra(SocketAttribute.raw_socket)  # noqa: S610 -- this is no Django
+        # Lingering for 0 seconds makes the close a reset: the client sees ECONNRESET rather than an end of file.
+        with contextlib.suppress(OSError):
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._scope.cancel()
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                data = await self.stream.receive(CHUNK)
+            except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+                return
+            self.protocol.receive_data(data)
+            for event in self.protocol.events_received():
+                if isinstance(event, Frame) and self.is_open:
+                    self._receive(event)
+            self._flush()
+            if not self.is_open:
+                self._end_within_grace()
+
+    def _receive(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.CLOSE:
+            return
+        self.messages_received += 1
+        self.totals.messages_received += 1
+        if not self._gate.admit(anyio.current_time()):
+            self.totals.violations += 1
+            self.close(*TOO_MANY)
+        elif frame.opcode is Opcode.PONG:
+            self._pings.pong(bytes(frame.data))
+        elif frame.opcode is not Opcode.PING:  # the protocol has answered a ping by itself
+            self._fragments += frame.data
+            if frame.fin:
+                text, self._fragments = bytes(self._fragments), bytearray()
+                self._answer(self.requests.answer(text))
+
+    def _answer(self, answer: Answer) -> None:
+        self.registry.unsubscribed(self, answer.removed)
+        self.protocol.send_text(answer.reply)
+        self._flush()
+        # After the answer: no event of a stream comes before its confirmation.
+        self.registry.subscribed(self, answer.added)
+
+    def _flush(self) -> None:
+        """Move what the protocol wants written to the outbox."""
+        for data in self.protocol.data_to_send():
+            if data == SEND_EOF:
+                self.outbox.end()
+            else:
+                self.outbox.put_urgent(data)
+        self._wake.set()
+
+    def _end_within_grace(self) -> None:
+        self._scope.deadline = min(self._scope.deadline, anyio.current_time() + GRACE)
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                # A fresh event before looking, or what comes while we look would wake nobody.
+                self._wake = anyio.Event()
+                data = self.outbox.take(anyio.current_time())
+                if data:
+                    await self.stream.send(data)
+                elif self.outbox.ended:
+                    await self.stream.send_eof()
+                    return
+                else:
+                    with _until(self.outbox.next_release):
+                        await self._wake.wait()
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+            return  # the reader sees it too, and ends the connection
+
+    async def _watch(self) -> None:
+        """Ping, give up a client that does not answer, and say goodbye to one that is too old."""
+        dies_at = self._opened + self.config.max_age
+        while self.is_open:
+            await anyio.sleep_until(min(self._pings.wake_at, dies_at))
+            now = anyio.current_time()
+            if self._pings.is_lost(now):
+                self.totals.unanswered_pings += 1
+                self.abort()
+            elif now >= dies_at:
+                self.close(*TOO_OLD)
+            elif self.is_open and (payload := self._pings.ping(now)) is not None:
+                self.protocol.send_ping(payload)
+                self._flush()
+
+
+def _until(deadline: float) -> anyio.CancelScope:
+    return anyio.CancelScope(deadline=deadline)

@@ -1,0 +1,79 @@
+"""What the server needs from a market, synthetic or recorded.
+
+A market is a sequence of timed messages and the state that belongs to it. Nothing in it knows a clock: the player
+decides when the next message is drawn. A message is drawn shortly before it is sent, so `depth` may be one message
+ahead of the streams and never behind them: a client that finds a snapshot too old would have to ask again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from actors.simulator.symbols import Symbol
+
+__all__ = ["HISTORY", "Depth", "Market", "MarketMessage", "PriceLevel", "RecentTrade"]
+
+HISTORY = 1000
+"""Trades kept per symbol for `/api/v3/trades`."""
+
+PriceLevel = tuple[str, str]
+"""Price and quantity as they stand on the wire."""
+
+
+class MarketMessage(Struct, frozen=True, gc=False):
+    time: float
+    """Market seconds since the market's start."""
+    stream: str
+    """`btcusdt@trade`."""
+    data: bytes
+    """The JSON of the event, without the combined streams' envelope."""
+
+
+class Depth(Struct, frozen=True):
+    """A book at one id, best levels first."""
+
+    last_id: int
+    bids: list[PriceLevel]
+    asks: list[PriceLevel]
+
+
+class RecentTrade(Struct, frozen=True, gc=False):
+    id: int
+    price: str
+    quantity: str
+    time_ms: int
+    buyer_is_maker: bool
+
+
+class Market(Protocol):
+    @property
+    def symbols(self) -> Sequence[Symbol]: ...
+
+    @property
+    def epoch_ms(self) -> int:
+        """Exchange time of the market's start, milliseconds since 1970."""
+        ...
+
+    @property
+    def skipped(self) -> int:
+        """Lines of a recording that could not be used so far."""
+        ...
+
+    def messages(self) -> Iterator[MarketMessage]:
+        """The market's course, in order of time. Drawing one moves the state on; call it once.
+
+        Raises:
+            RecordingError: the rest of a recording cannot be read.
+        """
+        ...
+
+    def depth(self, native: str, limit: int) -> Depth | None:
+        """The best levels now; None while the book is not known, or for an unknown symbol."""
+        ...
+
+    def trades(self, native: str, limit: int) -> list[RecentTrade]:
+        """The latest trades, oldest first."""
+        ...

@@ -1,0 +1,376 @@
+"""Stream: one connection's worth of market data. It owns its socket, lives through its loss, and lets no hole pass in silence.
+
+    Connecting ──▶ Live ──▶ Disconnected ──▶ Connecting ...      one life, however long the outage
+
+Its promise: after an abort every subscription delivers again. It remembers what it is subscribed to, so a new life after a
+crash does the same. It watches silence: a connection on which nothing arrives is cut, a subscription that is quiet among lively
+ones is asked for again alone. Books are kept by `book.BookSync`; what needs a snapshot is told to the RecoveryManager.
+
+Data goes from the socket to the topics in the reading task, without passing the mailbox: the mailbox is for what others want of
+the stream.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import define, field, frozen
+
+from actors.book import Applied, BookSync, Desynchronised, Ignored, LocalBook, Stale, Synced, SyncState
+from actors.errors import BadFrame
+from actors.feeds import feed_topic
+from actors.link import Link
+from actors.link_state import LinkEvent
+from actors.market import BookDelta, BookSnapshot, Disconnected, Feed, Gap, Quote, Rejected, Resumed, Subscription, Trade
+from actors.ports import Endpoint, Exchange, Frame, Refusal, Session, ShutdownNotice, Transport
+from actors.protocol import (
+    CONNECTIONS,
+    ENDPOINTS,
+    HEALTH,
+    RECOVERY,
+    STATES,
+    ApplySnapshot,
+    BookIncident,
+    EndpointInForce,
+    LinkReport,
+    SetSubscriptions,
+    StreamMessage,
+    StreamStatus,
+    Tick,
+    Vitals,
+)
+from actors.reconnection import Reconnection
+from actors.vitals import Reading, Vital
+from supervisor import Actor, Backoff, Message, Topic
+
+__all__ = ["FloodOfBadFrames", "Stream", "StreamOptions"]
+
+SILENCE: Mapping[Feed, float] = {Feed.TRADES: 60.0, Feed.QUOTES: 15.0, Feed.BOOK: 15.0}
+
+
+class FloodOfBadFrames(RuntimeError):
+    """So many frames were unusable that the connection, or our understanding of it, is broken: this life ends."""
+
+
+@frozen(kw_only=True)
+class StreamOptions:
+    """How patient a stream is. Times in seconds."""
+
+    silence: Mapping[Feed, float] = field(factory=lambda: dict(SILENCE))
+    """How long each feed may be quiet on an open connection."""
+    beat: float = 1.0
+    """How often it looks after itself and reports its vitals."""
+    book_levels: int = 20
+    """Levels per side that a `Book` event carries."""
+    bad_frames: int = 100
+    """Unusable frames within `bad_frames_within` that are a flood."""
+    bad_frames_within: float = 10.0
+    reconnect: Backoff = Backoff(initial=1.0, maximum=30.0, jitter=0.1)
+
+
+class _Remembered(Message, frozen=True):
+    subscriptions: tuple[Subscription, ...]
+
+
+@define(eq=False)
+class _Route:
+    """One subscription and how it is doing."""
+
+    subscription: Subscription
+    topic: Topic[Any]
+    patience: float
+    last_data: float
+    """When data came last, or when we began to wait for it."""
+    since: float | None = None
+    """Since when it is interrupted; None while data flows."""
+    frames: int = 0
+    last_id: int | None = None
+    """Of trades: the last one's id, so that a missing one is noticed."""
+    sync: BookSync | None = None
+    renewed: float = 0.0
+    """When it was asked for again last."""
+
+
+@define(eq=False)
+class Stream(Actor[StreamMessage]):
+    """One connection and its subscriptions.
+
+    Args:
+        exchange: the adapter.
+        transport: opens channels.
+        subscriptions: what to subscribe to, until told otherwise.
+        options: how patient it is.
+    """
+
+    exchange: Exchange
+    transport: Transport
+    subscriptions: tuple[Subscription, ...] = ()
+    options: StreamOptions = field(factory=StreamOptions)
+    _routes: dict[Subscription, _Route] = field(init=False, factory=dict)
+    _trades: dict[str, _Route] = field(init=False, factory=dict)
+    _quotes: dict[str, _Route] = field(init=False, factory=dict)
+    _books: dict[str, _Route] = field(init=False, factory=dict)
+    _session: Session | None = field(init=False, default=None)
+    _link: Link = field(init=False)
+    _bad: deque[float] = field(init=False)
+    _frames: int = field(init=False, default=0)
+    _bad_frames: int = field(init=False, default=0)
+    _last_frame: float = field(init=False, default=0.0)
+    _reported: tuple[int, int] = field(init=False, default=(0, 0))
+
+    async def on_start(self) -> None:
+        """Recall the subscriptions and begin to connect. Does not wait for the network. Cancellation: atomic."""
+        self._bad = deque(maxlen=self.options.bad_frames)
+        self._last_frame = self._now()
+        remembered = self.recall(_Remembered)
+        self._set(self.subscriptions if remembered is None else remembered.subscriptions)
+        self._link = Link(
+            exchange=self.exchange,
+            transport=self.transport,
+            connections=self.lookup(CONNECTIONS),
+            holder=self.context.ref,
+            listener=self,
+            now=self.context.runtime.now,
+            reconnection=Reconnection(self.options.reconnect),
+        )
+        self.subscribe(ENDPOINTS)
+        self.every(self.options.beat, Tick())
+        self.spawn(self._link.run)
+
+    async def on_stop(self, reason: object) -> None:
+        """Say that the data stops. Cancellation: atomic."""
+        for route in self._routes.values():
+            self._interrupt(route, f"the stream ended: {reason}")
+
+    def receive(self, message: StreamMessage) -> bool | dict[str, Any] | None:
+        """Do what others want of the stream."""
+        match message:
+            case SetSubscriptions(subscriptions):
+                self._set(subscriptions)
+            case ApplySnapshot(snapshot):
+                return self._apply_snapshot(snapshot)
+            case EndpointInForce():
+                if self._link.endpoint is None:
+                    self._link.hurry()
+            case Tick():
+                self._look_after()
+            case StreamStatus():
+                return self._status()
+        return None
+
+    # ---- what is subscribed
+
+    def _set(self, subscriptions: tuple[Subscription, ...]) -> None:
+        now = self._now()
+        gone = [route for wanted, route in self._routes.items() if wanted not in subscriptions]
+        new = [self._new_route(wanted, now) for wanted in subscriptions if wanted not in self._routes]
+        for route in gone:
+            del self._routes[route.subscription], self._by_feed(route.subscription)[route.subscription.instrument.native]
+        for route in new:
+            self._routes[route.subscription] = route
+            self._by_feed(route.subscription)[route.subscription.instrument.native] = route
+        self.remember(_Remembered(subscriptions))
+        if self._session is not None:
+            self._say(self._session.unsubscribe([route.subscription for route in gone]))
+            self._say(self._session.subscribe([route.subscription for route in new]))
+
+    def _new_route(self, wanted: Subscription, now: float) -> _Route:
+        patience = self.options.silence.get(wanted.feed, SILENCE[wanted.feed])
+        sync = BookSync(LocalBook(wanted.instrument)) if wanted.feed is Feed.BOOK else None
+        return _Route(wanted, feed_topic(wanted), patience, last_data=now, since=now, sync=sync)
+
+    def _by_feed(self, wanted: Subscription) -> dict[str, _Route]:
+        return {Feed.TRADES: self._trades, Feed.QUOTES: self._quotes, Feed.BOOK: self._books}[wanted.feed]
+
+    def _say(self, frames: Any) -> None:
+        for frame in frames:
+            self._link.say(frame)
+
+    # ---- what the link says
+
+    def link_up(self, session: Session, endpoint: Endpoint) -> None:
+        """A fresh connection: ask for everything."""
+        self._session, now = session, self._now()
+        self._last_frame = now
+        for route in self._routes.values():
+            route.last_data = now
+        self._say(session.subscribe(list(self._routes)))
+        self._report(LinkEvent.CONNECTED, endpoint)
+
+    def link_refused(self, endpoint: Endpoint, reason: str) -> None:
+        self._report(LinkEvent.REFUSED, endpoint)
+
+    def link_waits(self, until: float, reason: str) -> None:
+        self.context.log.debug("no lease", until=until, reason=reason)
+
+    def link_lost(self, endpoint: Endpoint, reason: str) -> None:
+        """The connection is over: say so to all who listen."""
+        self._session = None
+        for route in self._routes.values():
+            self._interrupt(route, reason)
+        self._report(LinkEvent.LOST, endpoint)
+
+    def link_frame(self, session: Session, frame: Frame) -> None:
+        """One frame, on its way to its topic. This is the hot path."""
+        self._frames += 1
+        self._last_frame = frame.arrived
+        try:
+            event = session.receive(frame)
+        except BadFrame as error:
+            self._count_bad(error)
+            return
+        if isinstance(event, Trade):
+            self._deliver_trade(event)
+        elif isinstance(event, Quote):
+            route = self._quotes.get(event.instrument.native)
+            if route is not None:
+                self._deliver(route, event, event.received)
+        elif isinstance(event, BookDelta):
+            self._deliver_delta(event)
+        elif isinstance(event, Refusal):
+            self._refused(event)
+        elif isinstance(event, ShutdownNotice):
+            self._link.cut("the exchange announced that it will close the connection")
+
+    # ---- delivery
+
+    def _deliver(self, route: _Route, event: Any, received: float) -> None:
+        route.frames += 1
+        route.last_data = received
+        if route.since is not None:
+            self._resume(route)
+        self.publish(route.topic, event)
+
+    def _deliver_trade(self, trade: Trade) -> None:
+        route = self._trades.get(trade.instrument.native)
+        if route is None:
+            return
+        last, route.last_id = route.last_id, trade.id
+        if last is not None and trade.id > last + 1:
+            if route.since is not None:
+                self._resume(route)
+            self.publish(route.topic, Gap(subscription=route.subscription, after_id=last, before_id=trade.id))
+        self._deliver(route, trade, trade.received)
+
+    def _deliver_delta(self, delta: BookDelta) -> None:
+        route = self._books.get(delta.instrument.native)
+        if route is None or route.sync is None:
+            return
+        match route.sync.delta(delta):
+            case Applied(book):
+                self._deliver(route, book.view(self.options.book_levels), delta.received)
+            case Desynchronised(after_id, before_id):
+                route.last_data = delta.received
+                self.publish(route.topic, Gap(subscription=route.subscription, after_id=after_id, before_id=before_id))
+                self._need_snapshot(route)
+            case Ignored():
+                route.last_data = delta.received
+            case _:  # buffered: data flows, but there is no book yet
+                first = not route.frames
+                route.frames += 1
+                route.last_data = delta.received
+                if first:
+                    self._need_snapshot(route)
+
+    def _apply_snapshot(self, snapshot: BookSnapshot) -> bool:
+        route = self._books.get(snapshot.instrument.native)
+        if route is None or route.sync is None:
+            return True  # nobody wants it any more
+        match route.sync.snapshot(snapshot):
+            case Synced(book):
+                self._deliver(route, book.view(self.options.book_levels), self._now())
+                return True
+            case Stale() | Desynchronised():
+                return False
+            case _:
+                return True
+
+    def _need_snapshot(self, route: _Route) -> None:
+        self.lookup(RECOVERY).tell(BookIncident(route.subscription.instrument, self.context.ref))
+
+    def _resume(self, route: _Route) -> None:
+        since, route.since = route.since, None
+        outage = 0.0 if since is None else self._now() - since
+        self.publish(route.topic, Resumed(subscription=route.subscription, outage=outage))
+
+    def _interrupt(self, route: _Route, reason: str) -> None:
+        if route.since is None:
+            route.since = self._now()
+            self.publish(route.topic, Disconnected(subscription=route.subscription, reason=reason))
+
+    def _refused(self, refusal: Refusal) -> None:
+        for wanted in refusal.subscriptions:
+            route = self._routes.get(wanted)
+            if route is not None:
+                reason = f"{refusal.message} (code {refusal.code})"
+                self.context.log.error("subscription refused", subscription=str(wanted), reason=reason)
+                self.publish(route.topic, Rejected(subscription=wanted, reason=reason))
+
+    # ---- looking after itself
+
+    def _look_after(self) -> None:
+        now = self._now()
+        quiet = [route for route in self._routes.values() if now - route.last_data >= route.patience]
+        endpoint = self._link.endpoint
+        if self._session is not None and endpoint is not None:
+            if quiet and now - self._last_frame >= min(route.patience for route in quiet):
+                self._report(LinkEvent.SILENT, endpoint)
+                self._link.cut(f"nothing came for {now - self._last_frame:.1f} s")
+            else:
+                for route in quiet:
+                    self._ask_again(self._session, route, now)
+            if self._last_frame > now - self.options.beat and self._frames:
+                self._report(LinkEvent.DATA, endpoint)
+        for route in self._books.values():
+            if route.sync is not None and route.sync.state is SyncState.WAITING and route.frames and self._session is not None:
+                self._need_snapshot(route)
+        self._report_vitals(now)
+
+    def _ask_again(self, session: Session, route: _Route, now: float) -> None:
+        """Others deliver, this one does not: subscribe it anew, alone, and not more often than its patience."""
+        if now - route.renewed >= route.patience:
+            route.renewed = now
+            self._interrupt(route, f"quiet for {now - route.last_data:.1f} s")
+            self.context.log.warning("subscription quiet", subscription=str(route.subscription))
+            self._say(session.unsubscribe([route.subscription]))
+            self._say(session.subscribe([route.subscription]))
+
+    def _report_vitals(self, now: float) -> None:
+        frames, bad = self._frames - self._reported[0], self._bad_frames - self._reported[1]
+        self._reported = (self._frames, self._bad_frames)
+        readings = [Reading(Vital.BAD_FRAMES, bad / frames if frames else 0.0)]
+        if self._routes:
+            share = max((now - route.last_data) / route.patience for route in self._routes.values())
+            readings.append(Reading(Vital.SILENCE, share))
+        self.lookup(HEALTH).tell(Vitals(self._name, tuple(readings)))
+
+    def _count_bad(self, error: BadFrame) -> None:
+        now = self._now()
+        self._bad_frames += 1
+        if not self._bad or now - self._bad[-1] >= 1.0:
+            # Sampled: a flood of bad frames must not become a flood of lines.
+            self.context.log.warning("bad frame", reason=error.reason, sample=error.sample, so_far=self._bad_frames)
+        self._bad.append(now)
+        if len(self._bad) == self._bad.maxlen and now - self._bad[0] < self.options.bad_frames_within:
+            raise FloodOfBadFrames(f"{len(self._bad)} unusable frames within {now - self._bad[0]:.1f} s") from error
+
+    def _report(self, event: LinkEvent, endpoint: Endpoint) -> None:
+        self.lookup(STATES).tell(LinkReport(self._name, event, endpoint.name))
+
+    def _status(self) -> dict[str, Any]:
+        return {
+            "frames": self._frames,
+            "bad_frames": self._bad_frames,
+            "endpoint": None if self._link.endpoint is None else self._link.endpoint.name,
+            "subscriptions": len(self._routes),
+            "interrupted": [str(route.subscription) for route in self._routes.values() if route.since is not None],
+        }
+
+    @property
+    def _name(self) -> str:
+        return self.context.path.rpartition("/")[2]
+
+    def _now(self) -> float:
+        return self.context.runtime.now()
