@@ -122,7 +122,8 @@ class ConnectionManager(Actor[ConnectionMessage]):
         return None
 
     def _grant(self, role: Role, holder: Ref[Any], limiter: RateLimiter, weight: int) -> Lease | Denied:
-        endpoint, now = self._in_force[role], self.context.runtime.now()
+        now = self.context.runtime.now()
+        endpoint = self._choose(role, now)
         wait = limiter.delay(now, weight)
         if wait > 0:
             return Denied(now + wait, f"the exchange's limit at {endpoint.name} is used up")
@@ -134,6 +135,18 @@ class ConnectionManager(Actor[ConnectionMessage]):
         lease = self._ids()
         self._leases[lease] = _Granted(endpoint, holder, self.monitor(holder), permit)
         return Lease(lease, endpoint)
+
+    def _choose(self, role: Role, now: float) -> Endpoint:
+        """The endpoint in force. A REST request is not tied to one: where it has just failed, it goes to one that has not."""
+        in_force = self._in_force[role]
+        if role is not Role.REST or not self._failing(in_force, now):
+            return in_force
+        others = [endpoint for endpoint in self._endpoints.values() if endpoint.role is role]
+        return next((endpoint for endpoint in others if not self._failing(endpoint, now)), in_force)
+
+    def _failing(self, endpoint: Endpoint, now: float) -> bool:
+        statistics = self._breakers[endpoint.name].statistics(now)
+        return statistics.consecutive_failures > 0 or statistics.state is not BreakerState.CLOSED
 
     def _settle(self, outcome: LeaseOutcome) -> None:
         granted = self._leases.get(outcome.lease)

@@ -16,7 +16,7 @@ from supervisor.context import ActorTimer, Context, Monitor, Reply
 from supervisor.exits import ExitReason
 from supervisor.ref import Ref
 from supervisor.spec import Name
-from supervisor.topics import Topic
+from supervisor.topics import Carries, Topic
 
 __all__ = ["Actor", "accepted_types"]
 
@@ -116,11 +116,11 @@ class Actor(Generic[M]):
         """The ref of who has the name. Raises NoSuchActor."""
         return self.context.lookup(name)
 
-    def subscribe(self, topic: Topic[M]) -> None:
+    def subscribe(self, topic: Carries[M]) -> None:
         """Receive what is published to the topic. A later life goes on receiving if its `on_start` subscribes again."""
         self.context.subscribe(topic)
 
-    def unsubscribe(self, topic: Topic[M]) -> None:
+    def unsubscribe(self, topic: Carries[M]) -> None:
         """Receive no more of it."""
         self.context.unsubscribe(topic)
 

@@ -18,32 +18,49 @@ import math
 from collections.abc import Callable
 from functools import partial
 from inspect import Parameter, signature
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import anyio
+from attrs import evolve
 
 from supervisor.actor import Actor, accepted_types
 from supervisor.agenda import Timer
-from supervisor.context import Context
+from supervisor.context import Context, read_exit
 from supervisor.errors import Hung, StrayCancellation
 from supervisor.events import HookFailed
-from supervisor.exits import ExitReason, Failed, Ignore, Killed, Normal, Shutdown, classify
+from supervisor.exits import ExitReason, Failed, Ignore, Killed, Normal, Shutdown, is_fatal
 from supervisor.loop import handle_messages
 from supervisor.mailbox import Envelope, message_of
 from supervisor.parking import current_coroutine, stack_of
 from supervisor.ref import CURRENT_PLACE, Place
-from supervisor.spec import ActorSpec, Kill, TaskSpec
+from supervisor.spec import ActorSpec, ChildSpec, Kill, TaskSpec
 from supervisor.store import Store
 
 if TYPE_CHECKING:
     from supervisor.handle import Supervisor
 
-__all__ = ["ActorLife", "Life", "LifeListener", "TaskLife"]
+__all__ = ["ActorLife", "Life", "LifeListener", "TaskLife", "without_arguments"]
 
 UNSTOPPED_AFTER = 1.0
 """Seconds after its kill at which a life that still runs is reported."""
 SELF_ENDED_GRACE = 5.0
 """Seconds that `on_stop` may take when a life with `shutdown=KILL` ends by itself."""
+
+
+async def _started_already(*_: object, **__: object) -> Any:
+    raise AssertionError("a TEMPORARY child is started once; what it was started with is not kept")
+
+
+S = TypeVar("S", bound=ChildSpec)
+
+
+def without_arguments(spec: S) -> S:
+    """The same spec without what the child is started with, which may be large and is not needed again."""
+    if isinstance(spec, ActorSpec):
+        return evolve(spec, start=cast("Any", _started_already))
+    if isinstance(spec, TaskSpec):
+        return evolve(spec, run=_started_already)
+    return spec
 
 
 class LifeListener(Protocol):
@@ -84,8 +101,11 @@ class Life:
         self._stop_reason: ExitReason | None = None
         self._kill_reason: ExitReason | None = None
         self._crash_reason: ExitReason | None = None
+        self._fatal: ExitReason | None = None
+        """A KeyboardInterrupt or the like from beside: nothing that comes later may hide it."""
         self._started = False
         self._over = False
+        self._overdue = False
         self._timers: dict[str, Timer] = {}
         self._coroutine: Any = None
 
@@ -99,6 +119,8 @@ class Life:
 
     def request_stop(self, reason: ExitReason) -> None:
         """Ask it to end, with its grace. Asking again changes nothing."""
+        if self._overdue and not self._over:
+            self._report_unstopped()  # it was killed before and did not end: whoever asks now is told at once
         if self._over or self._stop_reason is not None:
             return
         self._stop_reason = reason
@@ -112,7 +134,7 @@ class Life:
         """End it now."""
         if self._over or self._kill_reason is not None:
             return
-        self._kill_reason = Killed() if reason is None else reason
+        self._kill_reason = reason or self._crash_reason or Killed()
         self._set_timer("unstopped", UNSTOPPED_AFTER, self._report_unstopped)
         self._cancel_background()
         self._kill_scope.cancel()
@@ -120,6 +142,15 @@ class Life:
     def crash(self, error: BaseException) -> None:
         """End it as if it had raised this."""
         self._interrupt(Failed(error))
+
+    def forget_arguments(self) -> None:
+        """Hold on no longer to what it was started with: it will not be started again."""
+        self._spec = without_arguments(self._spec)
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has started."""
+        return self._started
 
     # ---- what subclasses do
 
@@ -145,47 +176,79 @@ class Life:
     async def _main(self) -> None:
         CURRENT_PLACE.set(self.place)
         self._coroutine = current_coroutine()
-        ignored = False
-        reason: ExitReason = Normal()
+        reason: ExitReason | None = None
         try:
             with self._kill_scope:
-                reason = await self._live()
-        except Ignore:
-            ignored = True
+                # A life that was asked to stop before its task ran does not begin at all.
+                reason = self._kill_reason or self._stop_reason or self._crash_reason or await self._live()
         except BaseException as error:  # noqa: BLE001  # nothing may reach the nursery: it would take the siblings along
             reason = self._read(error)
-        if self._kill_scope.cancelled_caught and self._kill_reason is not None:
-            reason = self._kill_reason
         self._cancel_background()
-        await self._background_ended()
+        await self._all_ended()
+        reason = self._verdict(reason)
         self._over = True
         for timer in self._timers.values():
             self.runtime.timekeeper.cancel(timer)
+        self._timers.clear()
         self._release(reason)
         self._coroutine = None
-        if ignored:
+        if isinstance(reason, Failed) and isinstance(reason.error, Ignore):
             self._listener.life_ignored(self)
         else:
             self._listener.life_ended(self, reason)
 
+    async def _all_ended(self) -> None:
+        """Return when nothing of the life runs any more.
+
+        Cancellation: shielded; a native `task.cancel()` is not heeded, because a life whose end is not reported hangs its tree.
+        """
+        while True:
+            try:
+                return await self._background_ended()
+            except anyio.get_cancelled_exc_class():
+                continue
+
+    def _verdict(self, reason: ExitReason | None) -> ExitReason:
+        """How it ended, all things considered: a fatal error from beside, then its own failure, then the kill."""
+        if self._fatal is not None:
+            return self._fatal
+        if self._kill_reason is not None and not isinstance(reason, Failed):
+            return self._kill_reason
+        return Killed() if reason is None else reason
+
     def _ready(self) -> None:
         """The life is ready: once."""
         self._cancel_timer("start")
-        if not self._started and self._stop_reason is None:
+        if not self._started and self._stop_reason is None and self._kill_reason is None:
             self._started = True
             self._listener.life_started(self)
 
     def _read(self, error: BaseException) -> ExitReason:
         """The exit reason of what left the life. A cancellation that none of our scopes asked for is a crash."""
-        if isinstance(error, anyio.get_cancelled_exc_class()):
-            return Failed(StrayCancellation(self.place.path))
-        return classify(error)
+        reason = read_exit(error, self.place.path)
+        if self._kill_reason is None or is_fatal(reason):
+            return reason
+        if isinstance(reason, Failed) and not isinstance(reason.error, StrayCancellation):
+            self._report_hook(repr(reason.error), "what the kill cut")
+        return self._kill_reason
 
     def _interrupt(self, reason: ExitReason) -> None:
         """End the life from beside: a background task failed, the mailbox overflowed."""
-        if not self._over and self._crash_reason is None and self._stop_reason is None:
+        if self._over:
+            return
+        if is_fatal(reason) and self._fatal is None:
+            self._fatal = reason
+        if self._crash_reason is None and self._stop_reason is None:
             self._crash_reason = reason
+            self._start_grace(self._own_grace())
             self._soft_scope.cancel()
+
+    def _own_grace(self) -> float:
+        """The grace of a life that ends by itself: it was not asked for with `KILL`, so it may tidy up."""
+        return SELF_ENDED_GRACE if isinstance(self._spec.shutdown, Kill) else self._spec.shutdown
+
+    def _report_hook(self, error: str, hook: str = "on_stop") -> None:
+        self.runtime.emit(HookFailed(path=self.place.path, at=self.runtime.now(), hook=hook, error=error))
 
     def _limit_start(self, limit: float) -> None:
         hung = Failed(Hung(self.place.path, "its start", limit))
@@ -205,6 +268,9 @@ class Life:
             self.runtime.timekeeper.cancel(timer)
 
     def _report_unstopped(self) -> None:
+        if self._over:
+            return
+        self._overdue = True
         self._listener.life_overdue(self, stack_of(self._coroutine))
 
 
@@ -219,12 +285,16 @@ class TaskLife(Life):
         with self._soft_scope:
             if waits:
                 self._limit_start(self._spec.start_timeout)
-                await function(task_status=_TaskStatus(self._ready))
+                running = function(task_status=_TaskStatus(self._ready))
             else:
                 self._ready()
-                await function()
+                running = function()
+            del function  # a TEMPORARY task must not be what keeps its own arguments alive
+            await running
+        if self._crash_reason is not None:
+            return self._crash_reason
         if self._soft_scope.cancelled_caught:
-            return self._crash_reason or self._stop_reason or Shutdown()
+            return self._stop_reason or Shutdown()
         if waits and not self._started and self._stop_reason is None:
             return Failed(RuntimeError(f"{self.place.path} returned without calling task_status.started()"))
         return Normal()
@@ -281,6 +351,7 @@ class ActorLife(Life):
 
     async def _live(self) -> ExitReason:
         actor: Actor[Any] | None = None
+        finished = False
         try:
             with self._soft_scope:
                 actor = self._make()
@@ -293,16 +364,19 @@ class ActorLife(Life):
                 watch = None if self._spec.watchdog is None else self._note_handling
                 await handle_messages(self._context, actor.receive, watch)
             reason = self._crash_reason or self._stop_reason or Shutdown()
-        except Ignore:
-            if not self._started:
-                raise
-            reason = Normal()
         except BaseException as error:  # read, then on_stop; a kill goes on to its scope
             if self._killed_by(error):
                 raise
             reason = self._read(error)
-        self._settle_in_hand(reason)
-        if self._initialised and actor is not None:
+            if isinstance(reason, Failed) and isinstance(reason.error, Ignore):
+                if not self._started:
+                    return reason
+                reason = Normal()
+            finished = not isinstance(reason, Failed)  # the handler itself said Stop: its message is handled
+        self._settle_in_hand(reason, finished=finished)
+        if isinstance(reason, Failed) and self._crash_reason is None:
+            self._crash_reason = reason
+        if self._initialised and actor is not None and self._kill_reason is None:
             reason = await self._tidy_up(actor, reason)
         return reason
 
@@ -322,7 +396,7 @@ class ActorLife(Life):
         """Run `on_stop`, within what is left of the grace. Cancellation: the kill cuts it."""
         self._context.cancel_background()
         if self._stop_reason is None:
-            self._start_grace(SELF_ENDED_GRACE if isinstance(self._spec.shutdown, Kill) else self._spec.shutdown)
+            self._start_grace(self._own_grace())
             self._stop_reason = reason
         if type(actor).on_stop is Actor.on_stop:
             return reason
@@ -338,15 +412,16 @@ class ActorLife(Life):
     def _killed_by(self, error: BaseException) -> bool:
         return self._kill_reason is not None and isinstance(error, anyio.get_cancelled_exc_class())
 
-    def _settle_in_hand(self, reason: ExitReason) -> None:
-        """The message in hand is never handled again: whoever asked is told, and it becomes a dead letter."""
+    def _settle_in_hand(self, reason: ExitReason, *, finished: bool = False) -> None:
+        """The message in hand is never handled again: whoever asked is told; if it was cut or failed, it is a dead letter."""
         item, self._context.in_hand = self._context.in_hand, None
         self._cancel_timer("watchdog")
         if item is None:
             return
         if type(item) is Envelope and item.reply is not None:
             item.reply.crash(reason)
-        self.runtime.dead_letter(self.place.path, message_of(item), f"its handler ended with {reason}")
+        if not finished:
+            self.runtime.dead_letter(self.place.path, message_of(item), f"its handler ended with {reason}")
 
     def _soft_stop(self) -> None:
         self._context.cancel_background()
@@ -368,14 +443,15 @@ class ActorLife(Life):
         self._settle_in_hand(reason)
         self._context.release(reason)
 
+    def crash(self, error: BaseException) -> None:
+        super()._interrupt(Failed(error))
+        self._context.stopping = True
+
     def _interrupt(self, reason: ExitReason) -> None:
         if (self._stop_reason is not None or self._crash_reason is not None) and isinstance(reason, Failed):
             self._report_hook(repr(reason.error), "a background task")
         super()._interrupt(reason)
         self._context.stopping = True  # a handler that never waits would otherwise go on to the next message
-
-    def _report_hook(self, error: str, hook: str = "on_stop") -> None:
-        self.runtime.emit(HookFailed(path=self.place.path, at=self.runtime.now(), hook=hook, error=error))
 
     # ---- watchdog: one pending timer per life, set forward when it fires early
 
@@ -391,7 +467,7 @@ class ActorLife(Life):
         if limit is None or since is None or self._context.in_hand is None:
             return
         left = since + limit - self.runtime.now()
-        if left > 0:
+        if left > 1e-9:  # clocks round: a timer set again for what is left of a rounding error would be due at once
             self._set_timer("watchdog", left, self._check_handling)
         else:
             self.kill(Failed(Hung(self.place.path, type(message_of(self._context.in_hand)).__name__, limit)))

@@ -22,12 +22,11 @@ from supervisor.messages import Down, Gone, Up
 from supervisor.ref import Place, Ref
 from supervisor.spec import Name
 from supervisor.store import Store
-from supervisor.topics import Topic
 
 if TYPE_CHECKING:
     from supervisor.handle import Supervisor
 
-__all__ = ["ActorTimer", "Context", "Monitor", "Reply"]
+__all__ = ["ActorTimer", "Context", "Monitor", "Reply", "read_exit"]
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -52,7 +51,7 @@ class ActorTimer:
         """Forget it. A tick that is queued already is not delivered. Returns whether it was still to come."""
         was, self.active = self.active, False
         self._context.runtime.timekeeper.cancel(self._timer)
-        self._context.timers.pop(self._key, None)
+        self._forget()
         return was
 
     def delivered(self) -> None:
@@ -60,9 +59,15 @@ class ActorTimer:
         self.queued = False
         if self._interval is None:
             self.active = False
-            self._context.timers.pop(self._key, None)
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._context.timers.get(self._key) is self:  # the key may be another's by now
+            del self._context.timers[self._key]
 
     def _fire(self) -> None:
+        if not self.active:
+            return  # it was cancelled in the very moment in which it was due
         if not self.queued:
             self.queued = True
             self._context.deliver(self)
@@ -214,6 +219,8 @@ class Context:
 
     def after(self, delay: float, message: object, key: object = None, interval: float | None = None) -> ActorTimer:
         self.place.check(message)
+        if not delay >= 0 or (interval is not None and interval <= 0):
+            raise ValueError(f"{self.path} sets a timer of {delay!r} s; expected seconds from 0, and above 0 for every()")
         if key is not None and key in self.timers:
             self.timers[key].cancel()
         if key is None:
@@ -234,10 +241,8 @@ class Context:
         try:
             with task.scope:
                 await function(*args)
-        except anyio.get_cancelled_exc_class():
-            reason = Failed(StrayCancellation(self.path))
         except BaseException as error:  # noqa: BLE001  # the task's last act is to say how it ended
-            reason = classify(error)
+            reason = read_exit(error, self.path)
         del self.background[task]
         if not self.background:
             self._parker.unpark()
@@ -259,18 +264,18 @@ class Context:
         monitor = Monitor(self, place, forever=True)
         if place.closed:
             monitor.place_closed(place)
-        elif place.life is not None:
+        elif place.life is not None and place.life.ready:
             monitor.life_began(place, place.life.incarnation)
         return monitor
 
     def lookup(self, name: Name[M]) -> Ref[M]:
         return Ref(self.place.names.find(name))
 
-    def subscribe(self, topic: Topic[Any]) -> None:
+    def subscribe(self, topic: Any) -> None:
         self.place.topics[topic] = self.incarnation
         self.runtime.topics.subscribe(topic, self.place)
 
-    def unsubscribe(self, topic: Topic[Any]) -> None:
+    def unsubscribe(self, topic: Any) -> None:
         self.place.topics.pop(topic, None)
         self.runtime.topics.unsubscribe(topic, self.place)
 
@@ -338,6 +343,18 @@ class Context:
                 f"{self.path} calls {verb}() but does not accept {signal.__name__}; "
                 f"write class ...(Actor[{accepted} | {signal.__name__}])"
             )
+
+
+def read_exit(error: BaseException, path: str) -> ExitReason:
+    """The exit reason of what left a task of a life, where no cancellation of ours is left.
+
+    A cancellation is a crash, alone or in a group: read as any other `BaseException` it would end the whole tree.
+    """
+    cancelled = anyio.get_cancelled_exc_class()
+    if isinstance(error, BaseExceptionGroup):
+        stray, rest = error.split(cancelled)
+        return classify(error) if stray is None else Failed(StrayCancellation(path)) if rest is None else classify(rest)
+    return Failed(StrayCancellation(path)) if isinstance(error, cancelled) else classify(error)
 
 
 def _store_key(kind: type, key: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
@@ -52,8 +53,16 @@ class _Root:
     def failure(self) -> BaseException | None:
         return self.reason.error if isinstance(self.reason, Failed) else None
 
+    def begun(self) -> bool:
+        """Whether it is started, or never will be."""
+        return self.started or self.reason is not None
+
+    def ended(self) -> bool:
+        """Whether no life is left."""
+        return self.reason is not None
+
     def begin(self) -> None:
-        self.runtime.spawn(self.runtime.timekeeper.run, name=f"{self.branch.place.path} timekeeper")
+        self.runtime.spawn(self.runtime.keep_time, name=f"{self.branch.place.path} timekeeper")
         self.life.begin()
 
     def life_started(self, life: SupervisorLife) -> None:
@@ -85,21 +94,36 @@ class _Root:
         finally:
             del self._parkers[parker]
 
-    async def end(self, deadline: float | None) -> None:
+    def kill(self) -> None:
+        """End all lives, now and at once."""
+        if self.reason is None:
+            self.life.kill()
+
+    async def end(self, deadline: float | None) -> BaseException | None:
         """Stop the tree in order, if it still runs, and wait for its end.
+
+        Returns:
+            What tried to cut the wait, if anything did: it is to be raised when the tree has ended.
 
         Cancellation: shielded; the deadline bounds it, as far as lives can be ended at all.
         """
+        cuts: list[BaseException] = []
         with anyio.CancelScope(shield=True):
             if self.reason is None:
-                timer = None if deadline is None else self.runtime.timekeeper.after(deadline, self.life.kill)
+                timer = None if deadline is None else self.runtime.timekeeper.after(deadline, self.kill)
                 self.life.request_stop(Shutdown())
-                await self.wait(lambda: self.reason is not None)
+                while not self.ended():
+                    try:
+                        await self.wait(self.ended)
+                    except anyio.get_cancelled_exc_class() as error:  # a native task.cancel(): in order all the same
+                        cuts.append(error)
+                    except BaseException as error:  # noqa: BLE001  # Ctrl-C, again: somebody is in a hurry
+                        cuts.insert(0, error)
+                        self.kill()
                 if timer is not None:
                     self.runtime.timekeeper.cancel(timer)
-        self.runtime.topics.close()
-        self.runtime.telemetry.close()
-        self.runtime.timekeeper.close()
+        self.runtime.close()
+        return cuts[0] if cuts else None
 
     def _changed(self) -> None:
         for parker in self._parkers:
@@ -131,23 +155,38 @@ async def open_supervisor(
         raise SpecError(
             "open_supervisor(spec)", spec, "a SupervisorSpec or DynamicSupervisorSpec, such as SupervisorSpec('root', [...])"
         )
+    async with _opened(spec, sinks, deadline) as root:
+        yield root.branch.handle
+
+
+@asynccontextmanager
+async def _opened(
+    spec: RootSpec, sinks: Sequence[Sink], deadline: float | None, announce: Callable[[_Root], None] | None = None
+) -> AsyncIterator[_Root]:
+    """The whole of `open_supervisor`. `announce` gets the root before it starts. Cancellation: as there."""
     outcome: BaseException | None = None
+    cut: BaseException | None = None
     failure: BaseException | None = None
     async with anyio.create_task_group() as nursery:
         root = _Root(spec, nursery, sinks or (LogSink(),))
-        root.begin()
         try:
+            if announce is not None:
+                announce(root)
+            root.begin()
             with root.body:
-                await root.wait(lambda: root.started or root.reason is not None)
-                yield root.branch.handle
+                await root.wait(root.begun)
+                if root.failure is None:
+                    yield root
         except BaseException as error:  # noqa: BLE001  # raised again below: in here it would be wrapped in a group
             outcome = error
-        await root.end(deadline)
+        cut = await root.end(deadline)
         failure = root.failure
+    outcome = outcome or cut
+    cancelled = isinstance(outcome, anyio.get_cancelled_exc_class())
+    if failure is not None and (outcome is None or cancelled):
+        raise failure  # also where the block was cancelled: a failure is never lost in a cancellation
     if outcome is not None:
         raise outcome
-    if failure is not None:
-        raise failure
 
 
 def run(
@@ -190,15 +229,15 @@ async def _run(
     outcome: BaseException | None = None
     stopper = _Stopper()
     async with anyio.create_task_group() as group:
-        await group.start(stopper.heed_signals)
+        if threading.current_thread() is threading.main_thread():  # signals come to the main thread, or not at all
+            await group.start(stopper.heed_signals)
         try:
             with stopper.scope:
-                async with open_supervisor(spec, sinks=sinks, deadline=deadline) as root:
-                    stopper.hurry = _kill_of(root)
-                    if main is None:
-                        await root.wait()
+                async with _opened(spec, sinks, deadline, stopper.announce) as root:
+                    if main is not None:
+                        result = await main(root.branch.handle)
                     else:
-                        result = await main(root)
+                        await root.wait(root.ended)
         except BaseException as error:  # noqa: BLE001  # raised again below, outside the group
             outcome = error
         group.cancel_scope.cancel()
@@ -212,21 +251,17 @@ class _Stopper:
 
     def __init__(self) -> None:
         self.scope = anyio.CancelScope()
-        self.hurry: Callable[[], None] = lambda: None
+        self._root: _Root | None = None
+
+    def announce(self, root: _Root) -> None:
+        """This is the tree that a second signal kills."""
+        self._root = root
 
     async def heed_signals(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Heed signals for ever. Cancellation: atomic."""
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             task_status.started()
             async for _ in signals:
-                if self.scope.cancel_called:
-                    self.hurry()
+                if self.scope.cancel_called and self._root is not None:
+                    self._root.kill()
                 self.scope.cancel()
-
-
-def _kill_of(root: Supervisor) -> Callable[[], Any]:
-    def kill() -> None:
-        if root._branch.life is not None:
-            root._branch.life.kill()
-
-    return kill

@@ -13,7 +13,7 @@ from supervisor.errors import ChildNotFound, NoSuchActor, SpecError, SupervisorE
 from supervisor.exits import ExitReason, Shutdown
 from supervisor.mailbox import PendingReply
 from supervisor.overflow import bounded_queue
-from supervisor.ref import CURRENT_PLACE, Ref
+from supervisor.ref import Ref
 from supervisor.restart import ALIVE, Phase
 from supervisor.snapshot import ChildSnapshot, TreeSnapshot
 from supervisor.spec import (
@@ -141,13 +141,14 @@ class Supervisor:
         Raises:
             ChildNotFound: it is none of this supervisor's.
             Unstopped: it was killed and still runs.
+            AskedSelf: the caller is that child, or below it, and would wait for its own end.
 
         Cancellation: may have happened; the child is stopped in any case.
         """
         key = self._key(child)
         slot = self._branch.slots.get(key)
-        if slot is not None and CURRENT_PLACE.get() is slot.place:
-            Ref(slot.place)._refuse_self()
+        if slot is not None:
+            Ref(slot.place)._refuse_below()
         await self._call(self._life(), lambda call: d.Terminate(key, call))
 
     async def restart_child(self, child: str | Ref[Any]) -> Ref[Any]:
@@ -189,12 +190,14 @@ class Supervisor:
 
         Raises:
             NoSuchActor: it does not run.
+            AskedSelf: the caller is below it, and would wait for its own end.
 
         Cancellation: atomic.
         """
         self._life()
+        Ref(self._branch.place)._refuse_below()
         waiter = PendingReply(self.path, self._runtime.parker())
-        self._branch.place.waiters[waiter] = None
+        self._branch.place.waiters[waiter] = False
         try:
             reason: ExitReason = await waiter.wait()
             return reason
@@ -226,6 +229,8 @@ class Supervisor:
         """The whole tree's events from now on, with `async for`. Bounded; ends with the tree."""
         stream = EventStream(EVENTS_HELD, self._runtime.parker(), self._runtime.telemetry.detach)
         self._runtime.telemetry.attach(stream)
+        if self._runtime.closed:
+            stream.close()
         return stream
 
     def subscription(
@@ -238,7 +243,10 @@ class Supervisor:
             capacity: messages it holds for a slow reader.
             overflow: what happens past that. The reader is told what it missed, as `Skipped(count)`.
         """
-        return Subscription(self._runtime.topics, topic, bounded_queue(capacity, overflow), self._runtime.parker())
+        subscription = Subscription(self._runtime.topics, topic, bounded_queue(capacity, overflow), self._runtime.parker())
+        if self._runtime.closed:
+            subscription.close()
+        return subscription
 
     def publish(self, topic: Topic[M], message: M) -> int:
         """Hand a message to all who subscribe. Returns how many took it."""
@@ -280,24 +288,26 @@ class Supervisor:
         life.post(request(call))
         try:
             await call.wait()
-        except anyio.get_cancelled_exc_class():
-            if abandon is not None:
+        except BaseException:
+            if abandon is not None and call.abandoned:  # the wait was cut, whatever by; else this is the answer
                 await self._undo(life, abandon, call)
             raise
 
     async def _undo(self, life: SupervisorLife, key: str, call: PendingReply) -> None:
-        """Wait until a start that nobody waits for is undone. Cancellation: shielded, until the child's end or its kill."""
-        slot = self._branch.slots.get(key)
+        """Wait until a start that nobody waits for is undone. Cancellation: shielded, until the child's end, at
+        the latest a second after its kill.
+        """
         life.post(d.Abandon(key, call))
-        if slot is None or slot.life is None:
+        child = life.machine.children.get(key)
+        if child is None or child.phase is not Phase.STOPPING:
             return
-        waiter = PendingReply(slot.place.path, self._runtime.parker())
-        slot.place.waiters[waiter] = None
+        ended = PendingReply(self.path, self._runtime.parker())
+        life.post(d.Terminate(key, ended))
         with anyio.CancelScope(shield=True):
-            child = life.machine.children.get(key)
-            if child is not None and child.phase is Phase.STOPPING:
-                await waiter.wait()
-        slot.place.waiters.pop(waiter, None)
+            try:
+                await ended.wait()
+            except SupervisorError:
+                return  # it does not end, and has been reported
 
 
 def _kind(spec: ChildSpec) -> str:

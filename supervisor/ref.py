@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from supervisor.errors import AskedSelf, MailboxFull, NoSuchActor
+from supervisor.errors import AskedSelf, MailboxFull, NoSuchActor, Unstopped
 from supervisor.events import MailboxOverflow
 from supervisor.exits import ExitReason, Shutdown
 from supervisor.mailbox import Envelope, Inbox, PendingReply, message_of
@@ -41,12 +41,19 @@ class LifeHandle(Protocol):
     @property
     def incarnation(self) -> int: ...
 
+    @property
+    def ready(self) -> bool: ...
+
     def request_stop(self, reason: ExitReason) -> None:
         """Ask it to end, with its grace."""
         ...
 
     def crash(self, error: BaseException) -> None:
         """End it as if it had raised this."""
+        ...
+
+    def kill(self, reason: ExitReason | None = None) -> None:
+        """End it now, without grace."""
         ...
 
 
@@ -89,8 +96,8 @@ class Place:
         self.refusing = False
         """It is being drained: what is queued is handled, nothing new is taken."""
         self.watchers: dict[Watcher, None] = {}
-        self.waiters: dict[PendingReply, None] = {}
-        """Who waits for the current life to end."""
+        self.waiters: dict[PendingReply, bool] = {}
+        """Who waits for the current life to end; True for who asked for that, and must hear if it does not."""
         self.topics: dict[Topic[Any], int] = {}
         """What it subscribes to, and which life asked for it last."""
         self._accepted: dict[type, bool] = {}
@@ -127,13 +134,19 @@ class Place:
                 self.inbox.queue.offer(item)
             else:
                 self._discard(item, "not accepted", TypeError(f"{self.path} does not accept {type(message_of(item)).__name__}"))
+        self.inbox.wake_senders()
 
     def push(self, message: object) -> bool:
         """Take one message if that can be done now. Never waits, never raises."""
         if self.closed or self.refusing or self.inbox is None or not self.takes(type(message)):
-            self.runtime.dead_letter(self.path, message, "no such actor" if self.inbox is not None else "takes no messages")
+            self.runtime.dead_letter(self.path, message, self._why_refused())
             return False
         return self.offer(message)
+
+    def _why_refused(self) -> str:
+        if self.inbox is None:
+            return "takes no messages"
+        return "no such actor" if self.closed or self.refusing else "not accepted"
 
     def offer(self, item: Any) -> bool:
         """Queue an item, by the mailbox's policy."""
@@ -182,6 +195,11 @@ class Place:
             self.inbox.wake_senders()
         for watcher in tuple(self.watchers):
             watcher.life_ended(self, incarnation, reason)
+
+    def life_overdue(self, stack: str) -> None:
+        """The life here does not end: who asked it to hears so instead of waiting for ever."""
+        for waiter in [waiter for waiter, asked in self.waiters.items() if asked]:
+            waiter.fail(Unstopped(self.path, stack))
 
     def close(self) -> None:
         """Nobody lives here now. May be opened again: a stopped child can be restarted."""
@@ -318,16 +336,20 @@ class Ref(Generic[M_contra]):
 
         Raises:
             NoSuchActor: there is no life.
-            AskedSelf: a life that waits for its own end waits for ever; `raise Stop()` instead.
+            AskedSelf: a life that waits for its own end, or for that of a supervisor above it, waits for ever; `raise Stop()`
+                instead, or `self.spawn()` what waits.
+            Unstopped: it was killed and still runs.
 
         Cancellation: may have happened.
         """
-        self._refuse_self()
+        if reason is not None and not isinstance(reason, ExitReason):
+            raise TypeError(f"{self.path}: stop(reason) got {reason!r}; expected an exit reason, such as Shutdown('update')")
+        self._refuse_below()
         place = self._place
         if place.life is None:
             raise NoSuchActor(place.path)
         waiter = PendingReply(place.path, place.runtime.parker())
-        place.waiters[waiter] = None
+        place.waiters[waiter] = True
         try:
             place.life.request_stop(Shutdown() if reason is None else reason)
             ended: ExitReason = await waiter.wait()
@@ -337,6 +359,14 @@ class Ref(Generic[M_contra]):
 
     def _refuse_self(self) -> None:
         if CURRENT_PLACE.get() is self._place:
+            raise AskedSelf(self._place.path)
+
+    def _refuse_below(self) -> None:
+        """Refuse to wait for the end of what the asker is a part of."""
+        current = CURRENT_PLACE.get()
+        if current is None or current.runtime is not self._place.runtime:
+            return
+        if current is self._place or current.path.startswith(f"{self._place.path}/"):
             raise AskedSelf(self._place.path)
 
     def __repr__(self) -> str:

@@ -150,8 +150,12 @@ class Child:
     """A `Wait` is pending."""
     overdue: bool = False
     """Its life does not end, even after the kill."""
+    fresh: bool = False
+    """It was added, and has not started yet: if it does not, it is forgotten."""
+    parked: bool = False
+    """It was parked when someone asked for it: if it does not start, it is parked again."""
     undo: bool = False
-    """Who asked for it went away before it started: it is forgotten when it has ended."""
+    """Who asked for it went away before it started: it becomes what it was before."""
     started_at: float = 0.0
     failures: int = 0
     """Failures in a row; a stable life sets it back."""
@@ -275,7 +279,7 @@ class RestartMachine:
         child = self._current(event.key, event.life)
         if child is None or child.phase is not Phase.STARTING:
             return
-        child.started_at, child.first = now, False
+        child.started_at, child.first, child.fresh, child.parked = now, False, False, False
         self._move(child, Phase.RUNNING)
         self._answer_starter(child)
         self._start_next()
@@ -284,8 +288,12 @@ class RestartMachine:
         child = self._current(event.key, event.life)
         if child is None or child.phase not in ALIVE:
             return
+        child.overdue = False
         self._move(child, Phase.STOPPED)
-        self._answer_starter(child)
+        if not child.wanted:
+            self._answer_starter(child)
+            if not child.undo:
+                child.fresh = child.parked = False
         self._answer_stoppers(child)
         self._keep_or_forget(child)
         self._go_on()
@@ -323,11 +331,13 @@ class RestartMachine:
 
     def _keep_or_forget(self, child: Child) -> None:
         """Close the place of a child that has no life to come. Under a supervisor that ends, places wait for its next life."""
-        if self.stage is Stage.STOPPING:
+        if self.stage is Stage.STOPPING or child.wanted:
             return
-        forget = self.dynamic or child.undo or child.spec.restart is Restart.TEMPORARY
-        if forget or not child.wanted:
-            self._close(child, forget=forget)
+        undo, child.undo = child.undo, False
+        if undo and child.parked:
+            self._park(child)
+        else:
+            self._close(child, forget=self.dynamic or child.fresh or child.spec.restart is Restart.TEMPORARY)
 
     def _is_cleared(self, child: Child) -> bool:
         return self.stage is Stage.CLEARING and child.order >= self._low
@@ -342,19 +352,16 @@ class RestartMachine:
                 return False
 
     def _first_start_failed(self, child: Child, reason: ExitReason) -> None:
-        asked = child.starter is not None
-        known = child.life > 1  # it was brought back by hand: it stays in the list, stopped
         error = start_error(self._path(child), reason)
-        self._answer_starter(child, error)
-        self._answer_stoppers(child)
-        if asked and known and self.dynamic:
-            self._move(child, Phase.GAVE_UP)  # a parked child that could not be brought back stays parked
-            self._go_on()
-        elif asked:
-            self._close(child, forget=not known)
-            self._go_on()
-        else:
+        if child.starter is None:
             self._stop_all(Failed(error))
+            return
+        self._answer_starter(child, error)
+        if child.parked:
+            self._park(child)
+        else:
+            self._close(child, forget=child.fresh)
+        self._go_on()
 
     def _significant_ended(self) -> None:
         if self.auto_shutdown is AutoShutdown.ANY_SIGNIFICANT or (
@@ -374,7 +381,7 @@ class RestartMachine:
             self._give_up(child, reason, f"{child.failures} failures in a row")
             return
         in_window = self._record(child, now)
-        if in_window > self.intensity.restarts:
+        if in_window == 0:
             self._give_up(child, reason, str(self.intensity))
             return
         delay = 0.0 if backoff is None else backoff.delay(child.failures, random)
@@ -392,12 +399,15 @@ class RestartMachine:
             self._clear_from(child)
 
     def _record(self, child: Child, now: float) -> int:
+        """Count a restart in; 0 if it would be one too many, which is then not counted: it does not happen."""
         if self.intensity.scope is Scope.SUPERVISOR:
             window = self._restarts
         else:
             window = child.restarts = deque() if child.restarts is None else child.restarts
         while window and window[0] < now - self.intensity.within:
             window.popleft()
+        if len(window) >= self.intensity.restarts:
+            return 0
         window.append(now)
         return len(window)
 
@@ -407,17 +417,19 @@ class RestartMachine:
     def _give_up(self, child: Child, reason: ExitReason, limit: str) -> None:
         escalates = self.intensity.exhausted is Exhausted.ESCALATE
         self._effects.append(GaveUp(child.key, reason, limit, escalates))
-        self._answer_starter(child, start_error(self._path(child), reason))
-        self._answer_stoppers(child)
         if escalates:
             error = RestartIntensityExceeded(self.path, child.key, reason, limit)
             error.__cause__ = reason.error if isinstance(reason, Failed) else None
             self._stop_all(Failed(error))
             return
         child.wanted = False
-        self._move(child, Phase.GAVE_UP)
-        self._close(child, forget=False)
+        self._park(child)
         self._go_on()
+
+    def _park(self, child: Child) -> None:
+        self._move(child, Phase.GAVE_UP)
+        child.parked = False
+        self._close(child, forget=False)
 
     def _due(self, event: Due) -> None:
         child = self._current(event.key, event.life)
@@ -438,9 +450,11 @@ class RestartMachine:
         self.stage = Stage.CLEARING
         group = [other for other in self.children.values() if other.order >= self._low]
         for other in group:
-            asked_for = other.starter is not None
-            other.wanted = asked_for or (other.spec.restart is not Restart.TEMPORARY and other.phase is not Phase.GAVE_UP)
-            other.first = asked_for or (other.first and other.life == 0)
+            asked_for = other.starter is not None and not other.undo
+            out = other.phase is Phase.GAVE_UP or other.parked or other.fresh or other.spec.restart is Restart.TEMPORARY
+            other.wanted = asked_for or not out
+            other.first = asked_for or (other.first and not self._ready)
+            other.undo = other.undo and out
         self._plan = [other.key for other in group]
         self._stop_next()
 
@@ -454,23 +468,25 @@ class RestartMachine:
         """Stop the last of the plan that is alive and wait for it; when none is left, refill or finish."""
         while self._plan:
             child = self.children.get(self._plan[-1])
-            if child is not None and child.phase in ALIVE and not child.overdue:
+            if child is not None and child.phase in ALIVE:
                 if child.phase is not Phase.STOPPING:
                     self._stop(child)
-                return
+                if not child.overdue:
+                    return
             self._plan.pop()
         if self.stage is Stage.STOPPING:
             if self._alive == 0:
                 self.stage = Stage.DONE
                 self._effects.append(Finish(self._reason))
             return
-        group = [child for child in self.children.values() if child.order >= self._low]
-        if any(child.delayed for child in group):
+        if any(child.delayed for child in self.children.values()):
             return  # the child that failed has a backoff: the whole group waits for it
         self.stage = Stage.REFILLING
-        # An overdue child would be doubled if it were started now: it takes its place when its old life has ended.
-        self._latecomers = [child.key for child in group if child.wanted and child.overdue]
-        self._plan = [child.key for child in reversed(group) if child.wanted and not child.overdue]
+        # An overdue child would be doubled if it were started now: it takes its place when its old life has ended. And not
+        # only the group is looked at: what it cut short, the first start or the refill of another group, is to go on too.
+        waiting = [child for child in self.children.values() if child.wanted or child.phase is Phase.STARTING]
+        self._latecomers = [child.key for child in waiting if child.overdue]
+        self._plan = [child.key for child in reversed(waiting) if not child.overdue]
         self._start_next()
 
     def _start_next(self) -> None:
@@ -481,7 +497,8 @@ class RestartMachine:
         while self._plan:
             child = self.children.get(self._plan[-1])
             if child is not None and child.phase in ALIVE:
-                if child.phase is Phase.RUNNING:
+                late = child.overdue and (child.phase is Phase.STOPPING or not child.first)
+                if child.phase is Phase.RUNNING or late:
                     self._plan.pop()
                     continue
                 return
@@ -498,6 +515,8 @@ class RestartMachine:
 
     def _start_latecomers(self) -> None:
         """Start what a group restart had to leave out because its old life would not end."""
+        if not self._latecomers or self.stage is not Stage.STEADY:
+            return  # while a group is being cleared, they are part of it
         waiting = [key for key in self._latecomers if key in self.children]
         self._latecomers = [key for key in waiting if self.children[key].phase in ALIVE]
         for key in waiting:
@@ -516,7 +535,7 @@ class RestartMachine:
             if child.phase is Phase.RESTARTING:
                 self._cancel_delay(child)
                 self._move(child, Phase.STOPPED)
-            if child.phase is Phase.STOPPED:
+            if child.phase not in ALIVE:
                 self._answer_starter(child, NoSuchActor(self._path(child)))
         self._plan = list(self.children)
         if self.dynamic:
@@ -541,36 +560,37 @@ class RestartMachine:
             self._effects.append(Answer(event.call, event.key, error))
             return
         child = self._append(event.key, event.spec)
-        child.wanted, child.starter = True, event.call
+        child.wanted, child.fresh, child.starter = True, True, event.call
         if self.stage is Stage.CLEARING:
             return  # its turn comes last in the refill
         self._start(child)
 
     def _abandon(self, event: Abandon) -> None:
         child = self.children.get(event.key)
-        if child is None or child.starter is not event.call:
+        if child is None or child.starter is None or child.starter is not event.call:
             return
+        child.wanted, child.undo = False, True
         if child.phase is Phase.STARTING:
-            child.wanted, child.undo = False, child.life == 1
             self._stop(child)
-        elif child.phase is Phase.STOPPED:
+        elif child.phase is not Phase.STOPPING:
             self._answer_starter(child, NoSuchActor(self._path(child)))
-            self._close(child, forget=True)
+            self._keep_or_forget(child)
 
     def _terminate(self, event: Terminate) -> None:
         child = self.children.get(event.key)
-        if child is None:
-            self._effects.append(Answer(event.call, event.key, ChildNotFound(self.path, event.key)))
+        error = self._not_here(child, event.key)
+        if error is not None or child is None:
+            self._effects.append(Answer(event.call, event.key, error))
             return
-        if self.stage is not Stage.STOPPING:
-            child.wanted = False
+        child.wanted = child.parked = False
         if child.phase in ALIVE:
-            if child.overdue:
-                self._effects.append(Answer(event.call, event.key, Unstopped(self._path(child))))
-                return
-            child.stoppers.append(event.call)
             if child.phase is not Phase.STOPPING:
                 self._stop(child)
+            if child.overdue:
+                self._effects.append(Answer(event.call, event.key, Unstopped(self._path(child))))
+                self._go_on()
+            else:
+                child.stoppers.append(event.call)
             return
         self._cancel_delay(child)
         self._move(child, Phase.STOPPED)
@@ -582,14 +602,14 @@ class RestartMachine:
     def _resurrect(self, event: Resurrect) -> None:
         child = self.children.get(event.key)
         error = self._not_stopped(child, event.key)
-        if error is None and self.stage in (Stage.NEW, Stage.STOPPING, Stage.DONE):
+        if error is None and self.stage is Stage.STOPPING:
             error = NoSuchActor(self.path)
         if error is not None or child is None:
             self._effects.append(Answer(event.call, event.key, error))
             return
         child.starter, child.wanted, child.first, child.failures = event.call, True, True, 0
-        child.restarts = None
-        if self.stage is not Stage.CLEARING:
+        child.parked, child.undo, child.restarts = child.phase is Phase.GAVE_UP, False, None
+        if self.stage is not Stage.CLEARING or child.order < self._low:
             self._start(child)
 
     def _delete(self, event: Delete) -> None:
@@ -599,9 +619,15 @@ class RestartMachine:
         if error is None and child is not None:
             self._close(child, forget=True)
 
+    def _not_here(self, child: Child | None, key: str) -> SupervisorError | None:
+        if self.stage in (Stage.NEW, Stage.DONE):
+            return NoSuchActor(self.path)
+        return ChildNotFound(self.path, key) if child is None else None
+
     def _not_stopped(self, child: Child | None, key: str) -> SupervisorError | None:
-        if child is None:
-            return ChildNotFound(self.path, key)
+        error = self._not_here(child, key)
+        if error is not None or child is None:
+            return error
         if child.phase in ALIVE:
             return ChildRunning(self.path, key)
         if child.phase is Phase.RESTARTING or child.wanted:
@@ -610,9 +636,15 @@ class RestartMachine:
 
     def _overdue(self, event: Overdue) -> None:
         child = self._current(event.key, event.life)
-        if child is None or child.phase is not Phase.STOPPING:
+        if child is None or child.phase not in ALIVE or child.overdue:
             return
         child.overdue = True
+        if child.starter is not None and not child.wanted:
+            # It was killed while it started. Who waits for the start is not left waiting; it is undone when it has ended.
+            self._answer_starter(child, Unstopped(self._path(child), event.stack))
+            child.undo = True
+            if child.phase is not Phase.STOPPING:
+                self._stop(child)
         for call in child.stoppers:
             self._effects.append(Answer(call, child.key, Unstopped(self._path(child), event.stack)))
         child.stoppers.clear()

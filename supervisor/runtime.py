@@ -8,10 +8,12 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context, copy_context
 from typing import Any
 
+from anyio import get_cancelled_exc_class
 from anyio.abc import TaskGroup
 
 from supervisor.events import DeadLetter, Event
 from supervisor.parking import loop_clock, parker_type
+from supervisor.ref import CURRENT_PLACE
 from supervisor.store import MemoryStore
 from supervisor.telemetry import Sink, Telemetry
 from supervisor.timekeeper import Timekeeper
@@ -38,12 +40,33 @@ class Runtime:
         self.topics = Topics()
         self.store = MemoryStore()
         self.random = rng or random.Random()
+        self.closed = False
         self._nursery = nursery
         self._context: Context = copy_context()
+        self._context.run(CURRENT_PLACE.set, None)  # a tree inside an actor is not the actor
 
     def spawn(self, function: Callable[..., Coroutine[Any, Any, None]], *args: Any, name: str) -> None:
         """Run a task in the tree's nursery, whoever asks: with the context variables of the tree, not of the caller."""
-        self._context.run(lambda: self._nursery.start_soon(function, *args, name=name))
+        # A copy, because a loop with eager tasks runs the new task inside this very call, and it may spawn in turn.
+        self._context.copy().run(lambda: self._nursery.start_soon(function, *args, name=name))
+
+    async def keep_time(self) -> None:
+        """Run the timers until `close`.
+
+        Cancellation: shielded; a native `task.cancel()` is not heeded, or nothing would have a grace from then on.
+        """
+        while not self.closed:
+            try:
+                await self.timekeeper.run()
+            except get_cancelled_exc_class():
+                continue
+
+    def close(self) -> None:
+        """No life is left: end the timers and all streams."""
+        self.closed = True
+        self.topics.close()
+        self.telemetry.close()
+        self.timekeeper.close()
 
     def emit(self, event: Event) -> None:
         self.telemetry.emit(event)

@@ -15,9 +15,10 @@ from supervisor.messages import Skipped
 from supervisor.overflow import NOTHING, BoundedQueue
 from supervisor.parking import Parker
 
-__all__ = ["Subscriber", "Subscription", "Topic", "Topics"]
+__all__ = ["Carries", "Subscriber", "Subscription", "Topic", "Topics"]
 
 M = TypeVar("M")
+M_co = TypeVar("M_co", covariant=True)
 M_contra = TypeVar("M_contra", contravariant=True)
 
 
@@ -27,8 +28,17 @@ class Topic(Generic[M]):
 
     key: str
 
+    def __carries__(self) -> M:
+        raise AssertionError("__carries__ is for the type checkers; nothing calls it")
+
     def __str__(self) -> str:
         return self.key
+
+
+class Carries(Protocol[M_co]):
+    """A topic seen by who subscribes: what it carries may be less than what the subscriber accepts, never more."""
+
+    def __carries__(self) -> M_co: ...
 
 
 class Subscriber(Protocol[M_contra]):

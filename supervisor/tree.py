@@ -18,7 +18,7 @@ from attrs import define
 from supervisor import decisions as d
 from supervisor.actor import Actor, accepted_types
 from supervisor.agenda import Timer
-from supervisor.child import UNSTOPPED_AFTER, ActorLife, Life, TaskLife
+from supervisor.child import UNSTOPPED_AFTER, ActorLife, Life, TaskLife, without_arguments
 from supervisor.errors import ChildAlreadyStarted, NameTaken
 from supervisor.events import (
     ChildEnded,
@@ -29,14 +29,14 @@ from supervisor.events import (
     StartFailed,
     SupervisorGaveUp,
 )
-from supervisor.exits import ExitReason, Failed, Killed, Shutdown, is_abnormal
+from supervisor.exits import ExitReason, Failed, Killed, Normal, Shutdown, is_abnormal
 from supervisor.mailbox import PendingReply
 from supervisor.names import Names
 from supervisor.ref import Place, Ref
 from supervisor.restart import Phase, RestartMachine, Stage
 from supervisor.runtime import Runtime
-from supervisor.spec import ActorSpec, ChildSpec, DynamicSupervisorSpec, Kill, SupervisorSpec, TaskSpec
-from supervisor.store import MemoryStore, Store
+from supervisor.spec import ActorSpec, ChildSpec, DynamicSupervisorSpec, Kill, Restart, SupervisorSpec, TaskSpec
+from supervisor.store import Store
 
 if TYPE_CHECKING:
     from supervisor.handle import Supervisor
@@ -110,6 +110,7 @@ class Branch:
         self.handle = new_handle(self)
         self.slots: dict[str, Slot] = {}
         self.life: SupervisorLife | None = None
+        self._numbers: dict[str, int] = {}
 
     def prepare(self) -> None:
         """Make ready for a new life: a slot for each static child, nothing left of dynamic ones.
@@ -121,9 +122,8 @@ class Branch:
         for key in list(self.slots):
             if key not in static:
                 self.drop(key)
-        old, self.slots = self.slots, {}
-        for key, spec in static.items():
-            slot = self.slots[key] = old.get(key) or self._new_slot(key, spec)
+        self.slots = {key: self.slots.get(key) or self._new_slot(key, spec) for key, spec in static.items()}
+        for slot in self.slots.values():
             slot.place.open()
 
     def add(self, spec: ChildSpec) -> Slot:
@@ -132,9 +132,10 @@ class Branch:
         Raises:
             NameTaken: its name belongs to another.
         """
-        key, number = spec.id, 1
+        key = spec.id
         while isinstance(self.spec, DynamicSupervisorSpec) and key in self.slots:
-            number += 1
+            # Counting on from the last number, or each of many children of one id would look through all before it.
+            number = self._numbers[spec.id] = self._numbers.get(spec.id, 1) + 1
             key = f"{spec.id}#{number}"
         slot = self._new_slot(key, spec)
         slot.place.open()
@@ -146,9 +147,10 @@ class Branch:
         slot = self.slots.pop(key, None)
         if slot is not None:
             close_all(slot)
-            # In memory state is bounded by the places there are; a durable store keeps it for the next process.
-            if isinstance(self.store, MemoryStore):
-                self.store.drop(slot.place.path)
+            # What the tree's own memory holds is bounded by the places there are; a store that was given keeps it for later.
+            memory = self.place.runtime.store
+            for below in _all_below(slot):
+                memory.drop(below.place.path)
 
     def _new_slot(self, key: str, spec: ChildSpec) -> Slot:
         runtime, path = self.place.runtime, f"{self.place.path}/{key}"
@@ -163,20 +165,28 @@ class Branch:
 
 
 def close_all(slot: Slot) -> None:
-    """Close a place and all below it, without recursion."""
-    todo = [slot]
-    while todo:
-        current = todo.pop()
-        current.place.close()
+    """Close a place and all below it."""
+    for below in _all_below(slot):
+        below.place.close()
+
+
+def _all_below(slot: Slot) -> list[Slot]:
+    """A slot and all below it, without recursion."""
+    found = [slot]
+    for current in found:
         if current.branch is not None:
-            todo.extend(current.branch.slots.values())
+            found.extend(current.branch.slots.values())
+    return found
 
 
 def _accepted_by(spec: ActorSpec[Any]) -> tuple[type, ...] | None:
     """What the actors of a spec accept, where that can be known before there is one."""
     start = getattr(spec.start, "func", spec.start)
     if isinstance(start, type) and issubclass(start, Actor):
-        return accepted_types(start)
+        try:
+            return accepted_types(start)
+        except Exception:  # noqa: BLE001  # said again when the life starts, where it is that child's failure alone
+            return None
     return None
 
 
@@ -202,7 +212,17 @@ class SupervisorLife:
         self._listener = listener
         self._queue = queue
         self._killed = False
+        self._over = False
+        self._ready = False
         self._timers: list[Timer] = []
+        self._unstopped: dict[str, str] = {}
+        """Children that were killed and still run, with their stacks."""
+        self._overdue = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether all its children have been started."""
+        return self._ready
 
     # ---- from above
 
@@ -219,6 +239,10 @@ class SupervisorLife:
 
     def request_stop(self, reason: ExitReason) -> None:
         """Stop the children in order, then end with this reason."""
+        if self._over:
+            return
+        if self._overdue:
+            self._report_unstopped()  # it could not stop before: whoever asks now is told at once
         grace = self.branch.spec.shutdown
         if isinstance(grace, Kill):
             self.kill()
@@ -233,7 +257,7 @@ class SupervisorLife:
 
     def kill(self, reason: ExitReason | None = None) -> None:
         """End all below, now and at once."""
-        if not self._killed:
+        if not self._killed and not self._over:
             self._killed = True
             self._timers.append(self.runtime.timekeeper.after(UNSTOPPED_AFTER, self._report_unstopped))
             self.post(d.StopSupervisor(Killed() if reason is None else reason))
@@ -252,10 +276,15 @@ class SupervisorLife:
                 ChildStarted(path=life.place.path, at=now, incarnation=life.incarnation, took=now - life.began_at)
             )
             life.place.life_began(life)
+            if isinstance(life, Life) and self.machine.children[life.key].spec.restart is Restart.TEMPORARY:
+                self._forget_arguments(life)
         self.post(d.Started(life.key, life.incarnation))
 
     def life_ignored(self, life: Life) -> None:
-        life.place.life = None
+        slot = self.branch.slots.get(life.key)
+        if slot is not None and slot.life is life:
+            slot.life, slot.ended_with = None, Normal()
+        life.place.life_ended(life.incarnation, Normal())
         self.post(d.Ignored(life.key, life.incarnation))
 
     def life_ended(self, life: Life | SupervisorLife, reason: ExitReason) -> None:
@@ -263,6 +292,7 @@ class SupervisorLife:
         child = self.machine.children.get(life.key)
         if slot is not None and slot.life is life:
             slot.life, slot.ended_with = None, reason
+        self._unstopped.pop(life.key, None)
         if child is not None and child.life == life.incarnation:
             self._report_end(child.phase, child.spec, life, reason)
         life.place.life_ended(life.incarnation, reason)
@@ -271,6 +301,8 @@ class SupervisorLife:
     def life_overdue(self, life: Life | SupervisorLife, stack: str) -> None:
         now = self.runtime.now()
         self.runtime.emit(LifeUnstopped(path=life.place.path, at=now, incarnation=life.incarnation, stack=stack))
+        life.place.life_overdue(stack)
+        self._unstopped[life.key] = stack
         self.post(d.Overdue(life.key, life.incarnation, stack))
 
     # ---- the machine's word
@@ -278,6 +310,8 @@ class SupervisorLife:
     def _handle(self, event: d.Event) -> None:
         for effect in self.machine.decide(event, self.runtime.now(), self.runtime.random.random()):
             self._carry_out(effect)
+        if self._unstopped and self.machine.stage is Stage.STOPPING and not self._overdue:
+            self._check_unstopped()
 
     def _carry_out(self, effect: d.Effect) -> None:
         match effect:
@@ -299,6 +333,7 @@ class SupervisorLife:
             case d.Restarting() | d.GaveUp():
                 self._report(effect)
             case d.Ready():
+                self._ready = True
                 self._listener.life_started(self)
             case d.Finish(reason):
                 self._finish(Killed() if self._killed and not isinstance(reason, Failed) else reason)
@@ -308,13 +343,16 @@ class SupervisorLife:
         try:
             slot.place.open()
         except NameTaken as error:
-            self.post(d.Ended(slot.key, incarnation, Failed(error)))
+            slot.ended_with = Failed(error)
+            at, path = self.runtime.now(), slot.place.path
+            self.runtime.emit(StartFailed(path=path, at=at, incarnation=incarnation, reason=str(error), cause=error))
+            self.post(d.Ended(slot.key, incarnation, slot.ended_with))
             return
         life: Life | SupervisorLife
         if slot.branch is not None:
             life = SupervisorLife(slot.key, slot.branch, incarnation, self, self._queue)
         elif isinstance(slot.spec, ActorSpec):
-            store = slot.spec.store or self.branch.store
+            store = self.branch.store if slot.spec.store is None else slot.spec.store
             life = ActorLife(slot.key, slot.spec, slot.place, incarnation, self, self.branch.handle, store)
         elif isinstance(slot.spec, TaskSpec):
             life = TaskLife(slot.key, slot.spec, slot.place, incarnation, self)
@@ -344,6 +382,7 @@ class SupervisorLife:
             call.give(None)
 
     def _finish(self, reason: ExitReason) -> None:
+        self._over = True
         for timer in self._timers:
             self.runtime.timekeeper.cancel(timer)
         for slot in self.branch.slots.values():
@@ -356,8 +395,23 @@ class SupervisorLife:
             if slot.life is not None:
                 slot.life.kill()
 
+    def _check_unstopped(self) -> None:
+        """Who waits for this supervisor's end must not wait in silence for a child that does not end."""
+        alive = {key for key, slot in self.branch.slots.items() if slot.life is not None}
+        if alive and alive <= self._unstopped.keys():
+            self._report_unstopped()
+
     def _report_unstopped(self) -> None:
-        self._listener.life_overdue(self, "")
+        if not self._over:
+            self._overdue = True
+            self._listener.life_overdue(self, "\n".join(f"{key}:\n{stack}" for key, stack in self._unstopped.items()))
+
+    def _forget_arguments(self, life: Life) -> None:
+        """A TEMPORARY child is never started again: what it was started with is let go, or it would be kept for nothing."""
+        slot, child = self.branch.slots.get(life.key), self.machine.children.get(life.key)
+        if slot is not None and child is not None:
+            slot.spec = child.spec = without_arguments(slot.spec)
+            life.forget_arguments()
 
     def _cancel_timer(self, slot: Slot | None) -> None:
         if slot is not None and slot.timer is not None:

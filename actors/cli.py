@@ -1,0 +1,72 @@
+"""The command `oneforone`.
+
+Exit codes: 0 all is well, 1 an invariant broke, 2 wrong usage or it could not start, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import anyio
+import structlog
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from actors.demo import DemoConfig, run_demo
+from actors.errors import ActorsError
+from actors.simulator.command import simulate
+from supervisor import SupervisorError
+
+__all__ = ["app", "main"]
+
+BROKEN, WRONG, INTERRUPTED = 1, 2, 130
+
+app = App(name="oneforone", help="Supervision trees for Python, and the actors that keep an exchange bot alive.")
+app.command(simulate)
+
+
+@app.command
+def demo(
+    *,
+    replay: Path | None = None,
+    backend: Literal["asyncio", "trio"] = "trio",
+    seed: int = 0,
+    speed: float = 3.0,
+    plain: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Hurt a market-data bot on purpose, and see it lose nothing. Takes about 40 seconds.
+
+    Args:
+        replay: a recording to play, instead of a synthetic market.
+        backend: the event loop of the bot.
+        seed: the same seed gives the same market and the same victims.
+        speed: market seconds per second.
+        plain: print lines, also in a terminal.
+
+    Returns:
+        The exit code: 1 when an invariant broke.
+    """
+    console = Console()
+    plain = plain or not console.is_terminal
+    # The picture is for the screen alone; what the actors log would tear it.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr) if plain else structlog.ReturnLoggerFactory())
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    try:
+        report = anyio.run(run_demo, DemoConfig(replay=replay, seed=seed, speed=speed, plain=plain), console, backend=backend)
+    except (ActorsError, SupervisorError) as error:
+        print(f"oneforone demo: {error}", file=sys.stderr)
+        return WRONG
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return BROKEN if report.broken() else 0
+
+
+def main() -> None:
+    """Run the command and exit with its code."""
+    sys.exit(app())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""The demo: a simulated exchange in a process of its own, a bot, a fault plan, and a report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import anyio
+from attrs import define, field, frozen
+from rich.console import Console
+from rich.live import Live
+
+from actors.bot_tree import bot_tree
+from actors.demo.checker import Checked, Checker
+from actors.demo.director import Director
+from actors.demo.observer import Observer
+from actors.demo.plan import Phase, make_plan
+from actors.demo.report import Report
+from actors.demo.view import dashboard, phase_line, print_report
+from actors.exchange_tree import TreeOptions, exchange_tree, subscription_to
+from actors.exchanges.binance import Binance
+from actors.feeds import books, quotes, trades
+from actors.market import Feed
+from actors.ports import Role
+from actors.protocol import StreamStatus
+from actors.resilience import BreakerConfig
+from actors.simulator.config import SimulatorConfig, Started
+from actors.simulator.control import Control
+from actors.simulator.process import running_simulator
+from actors.stream import StreamOptions
+from supervisor import ActorSpec, Backoff, Mailbox, Name, Supervisor, SupervisorError, open_supervisor
+
+__all__ = ["DemoConfig", "run_demo"]
+
+REFRESH = 0.25
+"""Seconds between two pictures."""
+
+# A demo of forty seconds cannot wait half a minute for a breaker: the patience is scaled down, the machines are the same.
+OPTIONS = TreeOptions(
+    breaker=BreakerConfig(open_for=2.0, successes=1),
+    stream=StreamOptions(
+        silence={Feed.TRADES: 4.0, Feed.QUOTES: 2.0, Feed.BOOK: 2.0},
+        beat=0.25,
+        reconnect=Backoff(initial=0.25, maximum=2.0, reset_after=2.0),
+    ),
+)
+
+
+@frozen(kw_only=True)
+class DemoConfig:
+    """What to show."""
+
+    replay: Path | None = None
+    """A recording to play; None: a synthetic market."""
+    seed: int = 0
+    """The same seed gives the same market and the same victims."""
+    speed: float = 3.0
+    """Market seconds per second."""
+    plain: bool = False
+    """Lines instead of a live picture."""
+
+
+@define(eq=False)
+class _Show:
+    """One run."""
+
+    config: DemoConfig
+    console: Console
+    started: Started
+    exchange: Binance = field(init=False)
+    report: Report = field(init=False, factory=Report)
+    rates: dict[str, float] = field(init=False, factory=dict)
+    _frames: dict[str, int] = field(init=False, factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.exchange = Binance.at(stream_urls=self.started.stream_urls, rest_urls=self.started.rest_urls)
+
+    async def run(self) -> Report:
+        """The whole plan. Cancellation: the tree is stopped in order."""
+        checkers: dict[str, Name[Checked]] = {}
+        specs = []
+        topics = []
+        for symbol in self.started.symbols:
+            of_symbol = [make(f"binance:{symbol}") for make in (trades, quotes, books)]
+            topics += of_symbol
+            subscriptions = tuple(subscription_to(self.exchange, topic) for topic in of_symbol)
+            name: Name[Checked] = Name(f"checker of {symbol.replace('/', '-')}")
+            checkers[symbol] = name
+            specs.append(ActorSpec(name.key, partial(Checker, subscriptions), name=name, mailbox=Mailbox(50_000)))
+        observer = Observer(checkers)
+        tree = bot_tree(exchange_tree(self.exchange, topics, options=OPTIONS), beside=specs)
+        began = anyio.current_time()
+        async with open_supervisor(tree, sinks=[observer.sink], deadline=9.0) as root, anyio.create_task_group() as group:
+            observer.root = root
+            group.start_soon(observer.watch)
+            natives = {symbol: self.exchange.instrument(symbol).native for symbol in self.started.symbols}
+            first = next(endpoint.name for endpoint in self.exchange.endpoints if endpoint.role is Role.STREAM)
+            director = Director(Control(self.started.control_url), root.supervisor("binance"), observer, natives, first)
+            plan = make_plan(self.started.symbols, self.config.seed)
+            group.start_soon(self._measure, root)
+            if not self.config.plain:
+                await group.start(self._draw, root, observer, director, plan)
+            await self._play(plan, director, began)
+            await self._conclude(root, observer, director, began)
+            group.cancel_scope.cancel()
+        return self.report
+
+    async def _play(self, plan: Sequence[Phase], director: Director, began: float) -> None:
+        """Phase after phase. Cancellation: may have happened."""
+        for number, phase in enumerate(plan):
+            result = await director.run(phase)
+            self.report.results.append(result)
+            if number == 0:
+                self.report.memory = (_memory(), 0.0)
+            if self.config.plain:
+                self.console.print(phase_line(anyio.current_time() - began, result), highlight=False, soft_wrap=True)
+
+    async def _conclude(self, root: Supervisor, observer: Observer, director: Director, began: float) -> None:
+        """Count everything. Cancellation: may have happened."""
+        report, now = self.report, anyio.current_time()
+        with anyio.move_on_after(5.0):
+            while not observer.flowing(now):
+                await anyio.sleep(0.05)
+                await observer.look()
+        report.lost = observer.silent(now)
+        feeds = [(wanted, feed) for tally in observer.tallies.values() for wanted, feed in tally.feeds.items()]
+        gaps = [feed for wanted, feed in feeds if wanted.feed is Feed.BOOK]
+        report.subscriptions = len(feeds)
+        report.events = sum(feed.events for _, feed in feeds)
+        report.gaps = sum(feed.gaps for feed in gaps)
+        report.gaps_repaired = sum(feed.gaps - (not feed.flows and feed.gaps > 0) for feed in gaps)
+        for tally in observer.tallies.values():
+            report.compared += tally.compared
+            report.agreed += tally.agreed
+            report.exact += tally.exact
+            report.disagreed += tally.disagreed
+        report.resynchronised = sum(recovered.ok for recovered in observer.recovered)
+        report.restarts = observer.restarts.total()
+        report.restarted = {path.rpartition("/")[2]: count for path, count in observer.restarts.items()}
+        report.dropped = sum(child.dropped for _, child in root.snapshot().flat())
+        report.breaker = director.breaker()
+        status = await director.control.status()
+        report.frames, report.violations = status.totals.frames_sent, status.totals.violations
+        report.seconds = anyio.current_time() - began
+        report.memory = (report.memory[0], _memory())
+
+    async def _measure(self, root: Supervisor) -> None:
+        """Know the frames per second of every stream, for ever. Cancellation: atomic."""
+        while True:
+            await anyio.sleep(1.0)
+            try:
+                streams = root.supervisor("binance").supervisor("streams").supervisor("streams")
+                for child in streams.which_children():
+                    status = await child.ref.ask(StreamStatus(), timeout=1.0)
+                    before = self._frames.get(child.ref.path, 0)
+                    self.rates[child.ref.path] = float(max(status["frames"] - before, 0))
+                    self._frames[child.ref.path] = status["frames"]
+            except SupervisorError:
+                continue  # it is being restarted: the picture shows that
+
+    async def _draw(
+        self,
+        root: Supervisor,
+        observer: Observer,
+        director: Director,
+        plan: Sequence[Phase],
+        *,
+        task_status: anyio.abc.TaskStatus[None],
+    ) -> None:
+        """Draw the picture again and again. Cancellation: the last picture stays."""
+        began = anyio.current_time()
+        with Live(console=self.console, auto_refresh=False, transient=False) as live:
+            task_status.started()
+            while True:
+                live.update(
+                    dashboard(
+                        root.snapshot(),
+                        rates=self.rates,
+                        health=observer.health,
+                        plan=plan,
+                        results=director.results,
+                        happened=observer.last_events,
+                        elapsed=anyio.current_time() - began,
+                    ),
+                    refresh=True,
+                )
+                await anyio.sleep(REFRESH)
+
+
+async def run_demo(config: DemoConfig, console: Console) -> Report:
+    """Run the demo and print its report.
+
+    Args:
+        config: what to show.
+        console: where to.
+
+    Raises:
+        SimulatorError: the simulated exchange could not be started; a sentence.
+
+    Cancellation: the tree is stopped in order, the simulator ended.
+    """
+    replay = None if config.replay is None else str(config.replay)
+    simulator = SimulatorConfig(seed=config.seed, speed=config.speed, replay=replay)
+    async with running_simulator(simulator) as started:
+        report = await _Show(config, console, started).run()
+    print_report(console, report)
+    return report
+
+
+def _memory() -> float:
+    """MiB of memory that this process has now; 0 where that cannot be read."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -1,0 +1,518 @@
+"""The restart machine against a nursery that does its worst: messages cross, children ignore stops, operators meddle.
+
+After every step the invariants of `supervision-semantics.md` are checked, and then, on a copy: if everybody behaves from now
+on, the machine settles in a bounded number of steps, and every call has been answered exactly once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from copy import copy
+from itertools import count
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from attrs import define, field, fields
+from hypothesis import HealthCheck, assume, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+
+from supervisor import decisions as d
+from supervisor.backoff import Backoff
+from supervisor.exits import ExitReason, Failed, Killed, Normal, Shutdown, is_fatal
+from supervisor.restart import ALIVE, Child, Phase, RestartMachine, Stage
+from supervisor.spec import (
+    AutoShutdown,
+    ChildSpec,
+    DynamicSupervisorSpec,
+    Exhausted,
+    Intensity,
+    Restart,
+    Scope,
+    Strategy,
+    SupervisorSpec,
+    TaskSpec,
+)
+
+KEYS = "abcdef"
+WITHIN = 10.0
+ENDS = [Normal(), Shutdown("x"), Killed(), Failed(ValueError("boom")), Failed(ValueError("boom"))]
+
+
+async def idle() -> None: ...
+
+
+@define
+class Life:
+    """One life as the nursery knows it."""
+
+    key: str
+    number: int
+    order: int
+    by_hand: bool
+    """An operator asked for it: it starts when it is asked for, not when its turn comes."""
+    started: bool = False
+    stopping: bool = False
+    in_turn: bool = False
+    """It was asked to stop because of its group, or because all stop; not by an operator."""
+    overdue: bool = False
+
+
+@define
+class Nursery:
+    """Carries out what the machine says, and checks that it may be said."""
+
+    machine: RestartMachine
+    now: float = 0.0
+    lives: dict[str, Life] = field(factory=dict)
+    waits: dict[str, tuple[int, float]] = field(factory=dict)
+    calls: dict[int, str] = field(factory=dict)
+    """Who asked and has no answer yet, and for which child."""
+    starts: dict[int, str] = field(factory=dict)
+    """Those of them who want a child started."""
+    answered: dict[int, Exception | None] = field(factory=dict)
+    closed: set[str] = field(factory=set)
+    late: set[str] = field(factory=set)
+    """Keys that were overdue once: they start when they can, not in order."""
+    restarts: dict[str, list[float]] = field(factory=dict)
+    past: list[tuple[str, int]] = field(factory=list)
+    finished: int = 0
+    ready: int = 0
+
+    def copy(self) -> Nursery:
+        twin = copy(self)
+        twin.machine = self.machine.copy()
+        twin.lives = {key: copy(life) for key, life in self.lives.items()}
+        twin.waits, twin.calls, twin.starts = dict(self.waits), dict(self.calls), dict(self.starts)
+        twin.answered, twin.closed, twin.late = dict(self.answered), set(self.closed), set(self.late)
+        twin.restarts = {key: list(times) for key, times in self.restarts.items()}
+        twin.past = list(self.past)
+        return twin
+
+    def tell(self, event: d.Event, random: float = 0.5) -> list[d.Effect]:
+        before = self.machine.stage
+        if isinstance(event, d.Ended | d.Ignored) and event.key in self.lives:
+            del self.lives[event.key]
+            self.past.append((event.key, event.life))
+        effects = self.machine.decide(event, self.now, random)
+        if before is Stage.DONE:
+            assert all(isinstance(effect, d.Answer) for effect in effects), "only answers come after Finish"
+        for effect in effects:
+            self._carry_out(effect, event)
+        self._check_locality(event, effects, before)
+        return effects
+
+    def _carry_out(self, effect: d.Effect, event: d.Event) -> None:
+        match effect:
+            case d.StartLife(key, number):
+                self._start(key, number, event)
+            case d.StopLife(key, number):
+                self._stop(key, number, event)
+            case d.Wait(key, life, delay):
+                assert key not in self.waits
+                assert delay > 0
+                self.waits[key] = (life, self.now + delay)
+            case d.Cancel(key):
+                del self.waits[key]
+            case d.Close(key, forget):
+                assert key not in self.lives, "a place is closed while someone lives there"
+                self.closed.add(key)
+                if forget:
+                    assert key not in self.machine.children
+                    assert key not in self.waits
+                    self.past = [past for past in self.past if past[0] != key]
+                    self.restarts.pop(key, None)
+            case d.Answer(call, key, error):
+                assert isinstance(call, int)
+                assert call in self.calls, f"call {call} is answered twice, or was never made"
+                del self.calls[call]
+                self.starts.pop(call, None)
+                self.answered[call] = error
+            case d.Restarting(key):
+                self._count(key)
+            case d.GaveUp(key, _, limit, _):
+                self._check_given_up(key, limit)
+            case d.Ready():
+                self.ready += 1
+                assert self.ready == 1
+            case d.Finish():
+                self.finished += 1
+                assert self.finished == 1
+                assert not self.lives, "the supervisor ends before its children"
+                assert not self.waits
+
+    def _start(self, key: str, number: int, event: d.Event) -> None:
+        assert key not in self.lives, "two lives of one child (163)"
+        assert key not in self.waits
+        assert self.machine.stage not in (Stage.STOPPING, Stage.DONE), "a start while all stop (66, 68)"
+        order = self.machine.children[key].order
+        by_hand = isinstance(event, d.Add | d.Resurrect)
+        clearing = [life for life in self.lives.values() if life.in_turn and not life.overdue]
+        if self.machine.strategy is not Strategy.ONE_FOR_ONE:
+            if by_hand:
+                assert all(life.order > order for life in clearing)
+            else:
+                assert not clearing, "a start before all of the group have ended (50)"
+                for life in self.lives.values():
+                    waits_for = life.order < order and not life.started and not life.stopping and not life.overdue
+                    assert not waits_for or life.by_hand or {key, life.key} & self.late, "a start out of order (49)"
+        self.lives[key] = Life(key, number, order, by_hand)
+        self.closed.discard(key)
+
+    def _stop(self, key: str, number: int, event: d.Event) -> None:
+        life = self.lives[key]
+        assert life.number == number
+        assert not life.stopping, "a life is asked twice to stop"
+        life.stopping = True
+        by_hand = isinstance(event, d.Terminate | d.Abandon | d.Overdue) and event.key == key
+        if by_hand or self.machine.dynamic:
+            return
+        life.in_turn = True
+        for other in self.lives.values():
+            if other.order > life.order:
+                assert other.overdue, "a stop out of order, or two at a time (60)"
+
+    def _count(self, key: str) -> None:
+        intensity = self.machine.intensity
+        who = key if intensity.scope is Scope.CHILD else ""
+        times = self.restarts.setdefault(who, [])
+        times.append(self.now)
+        recent = [at for at in times if at >= self.now - intensity.within]
+        assert len(recent) <= intensity.restarts, "more restarts than the budget allows (35)"
+
+    def _check_given_up(self, key: str, limit: str) -> None:
+        intensity = self.machine.intensity
+        if limit == str(intensity):
+            times = self.restarts.get(key if intensity.scope is Scope.CHILD else "", [])
+            recent = [at for at in times if at >= self.now - intensity.within]
+            assert len(recent) == intensity.restarts, "given up within the budget (38)"
+
+    def _check_locality(self, event: d.Event, effects: list[d.Effect], before: Stage) -> None:
+        if self.machine.strategy is not Strategy.ONE_FOR_ONE or {before, self.machine.stage} != {Stage.STEADY}:
+            return
+        touched = {effect.key for effect in effects if isinstance(effect, d.StartLife | d.StopLife | d.Close | d.Wait)}
+        assert touched <= {getattr(event, "key", None)}, "one_for_one touches a sibling (47)"
+
+    # ---- what must always hold
+
+    def check(self) -> None:
+        machine = self.machine
+        alive = {key: child for key, child in machine.children.items() if child.phase in ALIVE}
+        assert {key: child.life for key, child in alive.items()} == {key: life.number for key, life in self.lives.items()}
+        assert machine._alive == len(alive)
+        for key, life in self.lives.items():
+            assert life.stopping == (alive[key].phase is Phase.STOPPING)
+            assert life.overdue == alive[key].overdue
+        significant = [child for child in machine.children.values() if child.spec.significant]
+        assert machine._significant == sum(child.phase in ALIVE | {Phase.RESTARTING} for child in significant)
+        for key, child in machine.children.items():
+            assert child.delayed == (key in self.waits)
+            assert not child.delayed or child.phase is Phase.RESTARTING
+            assert child.starter is None or child.starter in self.calls
+            assert not child.stoppers or child.phase is Phase.STOPPING
+            assert child.overdue <= (child.phase in ALIVE)
+        assert (machine.stage is Stage.DONE) == (self.finished == 1)
+        assert set(self.calls) >= set(self.starts)
+        if machine.max_children is not None:
+            assert len(machine.children) <= machine.max_children
+
+    # ---- if everybody behaves from now on
+
+    def settle(self) -> None:
+        for _ in range(300):
+            event = self._next_good_event()
+            if event is None:
+                break
+            self.tell(event)
+            self.check()
+        else:
+            raise AssertionError("it does not settle")
+        stage = self.machine.stage
+        assert stage in (Stage.NEW, Stage.STEADY, Stage.DONE), stage
+        assert not self.calls, "somebody waits for ever"
+        if stage is Stage.STEADY:
+            assert self.ready == 1
+            for key, child in self.machine.children.items():
+                assert child.phase in (Phase.RUNNING, Phase.STOPPED, Phase.GAVE_UP), (key, child.phase)
+                assert not child.wanted
+                assert (child.phase is Phase.RUNNING) != (key in self.closed), f"{key} was lost: its place is open, it is not"
+
+    def _next_good_event(self) -> d.Event | None:
+        for life in self.lives.values():
+            if life.stopping or life.overdue:
+                return d.Ended(life.key, life.number, Shutdown())
+            if not life.started:
+                life.started = True
+                return d.Started(life.key, life.number)
+        if self.waits:
+            key, (number, due) = min(self.waits.items(), key=lambda item: item[1][1])
+            del self.waits[key]
+            self.now = max(self.now, due)
+            return d.Due(key, number)
+        return None
+
+
+def fingerprint(machine: RestartMachine) -> list[Any]:
+    children = [
+        [tuple(value) if isinstance(value, deque | list) else value for value in (getattr(child, at.name) for at in fields(Child))]
+        for child in machine.children.values()
+    ]
+    state = {name: copy(value) for name, value in vars(machine).items() if name not in {"children", "intensity"}}
+    return [state, children]
+
+
+restarts = st.sampled_from([Restart.PERMANENT, Restart.PERMANENT, Restart.TRANSIENT, Restart.TEMPORARY])
+backoffs = st.sampled_from([None, None, None, Backoff(1.0, 4.0), Backoff(1.0, 4.0, give_up_after=2)])
+
+
+def child_spec(key: str, restart: Restart, backoff: Backoff | None, significant: bool) -> ChildSpec:
+    return TaskSpec(key, idle, restart=restart, backoff=backoff, significant=significant and restart is not Restart.PERMANENT)
+
+
+class AdversarialNursery(RuleBasedStateMachine):
+    strategies = tuple(Strategy)
+    dynamic = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids = count(1)
+
+    @initialize(data=st.data())
+    def build(self, data: st.DataObject) -> None:
+        intensity = Intensity(
+            data.draw(st.integers(0, 4), "restarts"),
+            WITHIN,
+            scope=data.draw(st.sampled_from(Scope), "scope"),
+            exhausted=data.draw(st.sampled_from(Exhausted), "exhausted"),
+        )
+        auto = data.draw(st.sampled_from(AutoShutdown), "auto_shutdown")
+        self.heeds = auto is not AutoShutdown.NEVER
+        if self.dynamic:
+            most = data.draw(st.none() | st.integers(0, 4), "max_children")
+            spec: Any = DynamicSupervisorSpec("top", intensity=intensity, auto_shutdown=auto, max_children=most)
+        else:
+            keys = data.draw(st.integers(0, 5), "children")
+            children = [self.draw_spec(data, key) for key in KEYS[:keys]]
+            strategy = data.draw(st.sampled_from(self.strategies), "strategy")
+            spec = SupervisorSpec("top", children, strategy=strategy, intensity=intensity, auto_shutdown=auto)
+        self.nursery = Nursery(RestartMachine(spec))
+        if data.draw(st.integers(0, 9), "begin at once") > 0:
+            self.nursery.tell(d.Begin())
+
+    def draw_spec(self, data: st.DataObject, key: str) -> ChildSpec:
+        significant = self.heeds and data.draw(st.booleans(), "significant")
+        return child_spec(key, data.draw(restarts, "restart"), data.draw(backoffs, "backoff"), significant)
+
+    def call(self, key: str) -> int:
+        number = next(self.ids)
+        self.nursery.calls[number] = key
+        return number
+
+    def draw_life(self, data: st.DataObject) -> Life:
+        assume(self.nursery.lives)
+        return self.nursery.lives[data.draw(st.sampled_from(sorted(self.nursery.lives)), "life")]
+
+    # ---- children
+
+    @rule()
+    def begin_again(self) -> None:
+        self.nursery.tell(d.Begin())
+
+    @precondition(lambda self: self.nursery.lives)
+    @rule(data=st.data())
+    def start(self, data: st.DataObject) -> None:
+        life = self.draw_life(data)
+        assume(not life.started)
+        life.started = True
+        self.nursery.tell(d.Started(life.key, life.number))
+
+    @precondition(lambda self: self.nursery.lives)
+    @rule()
+    def all_start(self) -> None:
+        for _ in range(20):
+            life = next((life for life in self.nursery.lives.values() if not life.started and not life.stopping), None)
+            if life is None:
+                break
+            life.started = True
+            self.nursery.tell(d.Started(life.key, life.number))
+
+    @precondition(lambda self: self.nursery.lives)
+    @rule(data=st.data())
+    def ignore(self, data: st.DataObject) -> None:
+        life = self.draw_life(data)
+        assume(not life.started)
+        self.nursery.tell(d.Ignored(life.key, life.number))
+
+    @precondition(lambda self: self.nursery.lives)
+    @rule(data=st.data(), reason=st.sampled_from(ENDS), random=st.floats(0, 1, exclude_max=True))
+    def end(self, data: st.DataObject, reason: ExitReason, random: float) -> None:
+        life = self.draw_life(data)
+        if life.overdue:
+            self.nursery.late.add(life.key)
+        self.nursery.tell(d.Ended(life.key, life.number, reason), random)
+
+    @precondition(lambda self: any(life.stopping for life in self.nursery.lives.values()))
+    @rule()
+    def obey(self) -> None:
+        life = next(life for life in self.nursery.lives.values() if life.stopping)
+        if life.overdue:
+            self.nursery.late.add(life.key)
+        self.nursery.tell(d.Ended(life.key, life.number, Shutdown()))
+
+    @precondition(lambda self: self.nursery.lives)
+    @rule(data=st.data(), rare=st.integers(0, 7))
+    def end_fatally(self, data: st.DataObject, rare: int) -> None:
+        life = self.draw_life(data)
+        assume(rare == 0)
+        reason = Failed(KeyboardInterrupt())
+        effects = self.nursery.tell(d.Ended(life.key, life.number, reason))
+        assert not any(isinstance(effect, d.Restarting | d.StartLife) for effect in effects), "never restarted (166)"
+        assert self.nursery.machine.stage in (Stage.STOPPING, Stage.DONE)
+        assert is_fatal(self.nursery.machine._reason)
+
+    @precondition(lambda self: self.nursery.lives)
+    @rule(data=st.data())
+    def overrun(self, data: st.DataObject) -> None:
+        life = self.draw_life(data)
+        life.overdue = True
+        self.nursery.late.add(life.key)
+        self.nursery.tell(d.Overdue(life.key, life.number, "stack"))
+
+    # ---- time
+
+    @rule(seconds=st.sampled_from([0.0, 0.5, 3.0, 11.0]))
+    def pass_time(self, seconds: float) -> None:
+        nursery = self.nursery
+        nursery.now += seconds
+        for key, (life, due) in sorted(nursery.waits.items(), key=lambda item: item[1][1]):
+            if due <= nursery.now and nursery.waits.get(key) == (life, due):
+                del nursery.waits[key]
+                nursery.tell(d.Due(key, life))
+
+    # ---- operators
+
+    @rule(data=st.data(), key=st.sampled_from(KEYS))
+    def add(self, data: st.DataObject, key: str) -> None:
+        call = self.call(key)
+        self.nursery.starts[call] = key
+        self.nursery.tell(d.Add(key, self.draw_spec(data, key), call))
+
+    @precondition(lambda self: self.nursery.starts)
+    @rule(data=st.data())
+    def abandon(self, data: st.DataObject) -> None:
+        call = data.draw(st.sampled_from(sorted(self.nursery.starts)), "call")
+        self.nursery.tell(d.Abandon(self.nursery.starts[call], call))
+
+    @rule(key=st.sampled_from(KEYS))
+    def terminate(self, key: str) -> None:
+        call = self.call(key)
+        self.nursery.tell(d.Terminate(key, call))
+        if call in self.nursery.answered and self.nursery.answered[call] is None:
+            assert key not in self.nursery.lives
+            assert key not in self.nursery.waits
+
+    @rule(key=st.sampled_from(KEYS))
+    def resurrect(self, key: str) -> None:
+        call = self.call(key)
+        self.nursery.starts[call] = key
+        self.nursery.tell(d.Resurrect(key, call))
+
+    @rule(key=st.sampled_from(KEYS))
+    def delete(self, key: str) -> None:
+        call = self.call(key)
+        self.nursery.tell(d.Delete(key, call))
+        assert call in self.nursery.answered
+        if self.nursery.answered[call] is None:
+            assert key not in self.nursery.machine.children
+
+    @rule(rare=st.integers(0, 9))
+    def stop_all(self, rare: int) -> None:
+        assume(rare == 0)
+        self.nursery.tell(d.StopSupervisor(Shutdown()))
+
+    # ---- what is out of date, or was never true
+
+    @rule(data=st.data())
+    def cross(self, data: st.DataObject) -> None:
+        """A message about a life that is over, or twice the same."""
+        nursery = self.nursery
+        assume(nursery.past)
+        key, life = data.draw(st.sampled_from(nursery.past), "past life")
+        event = data.draw(
+            st.sampled_from([d.Started(key, life), d.Ignored(key, life), d.Ended(key, life, ENDS[3]), d.Overdue(key, life)])
+        )
+        before = fingerprint(nursery.machine)
+        assert nursery.machine.decide(event, nursery.now, 0.5) == []
+        assert fingerprint(nursery.machine) == before
+
+    @rule(key=st.sampled_from([*KEYS, "", "nobody"]), data=st.data())
+    def nonsense(self, key: str, data: st.DataObject) -> None:
+        nursery = self.nursery
+        number = data.draw(st.sampled_from([-1, 0, 99]), "life")
+        child = nursery.machine.children.get(key)
+        if child is not None and child.life == number:
+            number = -2
+        kinds: list[d.Event] = [
+            d.Started(key, number),
+            d.Ignored(key, number),
+            d.Ended(key, number, ENDS[3]),
+            d.Overdue(key, number),
+            d.Due(key, number),
+            d.Abandon(key, -1),
+            d.Abandon(key, None),
+        ]
+        if child is not None and not child.delayed:
+            kinds.append(d.Due(key, child.life))
+        before = fingerprint(nursery.machine)
+        assert nursery.machine.decide(data.draw(st.sampled_from(kinds)), nursery.now, 0.5) == []
+        assert fingerprint(nursery.machine) == before
+
+    # ---- after every step
+
+    @invariant()
+    def all_is_consistent(self) -> None:
+        if hasattr(self, "nursery"):
+            self.nursery.check()
+
+    @invariant()
+    def it_would_settle(self) -> None:
+        if hasattr(self, "nursery"):
+            before = fingerprint(self.nursery.machine)
+            twin = self.nursery.copy()
+            twin.settle()
+            if twin.machine.stage is not Stage.NEW:
+                twin.tell(d.StopSupervisor(Shutdown()))
+                twin.settle()
+                assert twin.machine.stage is Stage.DONE
+            assert fingerprint(self.nursery.machine) == before, "a copy is not independent"
+
+
+class OneForOne(AdversarialNursery):
+    strategies = (Strategy.ONE_FOR_ONE,)
+
+
+class OneForAll(AdversarialNursery):
+    strategies = (Strategy.ONE_FOR_ALL,)
+
+
+class RestForOne(AdversarialNursery):
+    strategies = (Strategy.REST_FOR_ONE,)
+
+
+class Dynamic(AdversarialNursery):
+    dynamic = True
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("nursery", [OneForOne, OneForAll, RestForOne, Dynamic], ids=lambda kind: kind.__name__)
+def test_no_nursery_however_adverse_breaks_an_invariant(nursery: type[AdversarialNursery]) -> None:
+    run_state_machine_as_test(
+        nursery,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=40,
+            deadline=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
