@@ -35,6 +35,7 @@ def demo(
     seed: int = 0,
     speed: float = 3.0,
     plain: Annotated[bool, Parameter(negative=())] = False,
+    capture: Path | None = None,
 ) -> int:
     """Hurt a market-data bot on purpose, and see it lose nothing. Takes about 40 seconds.
 
@@ -44,6 +45,7 @@ def demo(
         seed: the same seed gives the same market and the same victims.
         speed: market seconds per second.
         plain: print lines, also in a terminal.
+        capture: write the last picture and the report to this file, as SVG.
 
     Returns:
         The exit code: 1 when an invariant broke.
@@ -54,7 +56,8 @@ def demo(
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr) if plain else structlog.ReturnLoggerFactory())
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     try:
-        report = anyio.run(run_demo, DemoConfig(replay=replay, seed=seed, speed=speed, plain=plain), console, backend=backend)
+        config = DemoConfig(replay=replay, seed=seed, speed=speed, plain=plain, capture=capture)
+        report = anyio.run(run_demo, config, console, backend=backend)
     except (ActorsError, SupervisorError) as error:
         print(f"oneforone demo: {error}", file=sys.stderr)
         return WRONG
@@ -65,7 +68,7 @@ def demo(
 
 def main() -> None:
     """Run the command and exit with its code."""
-    sys.exit(app())
+    sys.exit(app(sys.argv[1:]))
 
 
 if __name__ == "__main__":

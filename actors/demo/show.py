@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import anyio
 from attrs import define, field, frozen
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from actors.bot_tree import bot_tree
@@ -60,6 +61,8 @@ class DemoConfig:
     """Market seconds per second."""
     plain: bool = False
     """Lines instead of a live picture."""
+    capture: Path | None = None
+    """Where to write the last picture and the report, as SVG."""
 
 
 @define(eq=False)
@@ -72,7 +75,9 @@ class _Show:
     exchange: Binance = field(init=False)
     report: Report = field(init=False, factory=Report)
     rates: dict[str, float] = field(init=False, factory=dict)
+    last_picture: RenderableType = field(init=False, default="")
     _frames: dict[str, int] = field(init=False, factory=dict)
+    _began: float = field(init=False, factory=anyio.current_time)
 
     def __attrs_post_init__(self) -> None:
         self.exchange = Binance.at(stream_urls=self.started.stream_urls, rest_urls=self.started.rest_urls)
@@ -91,7 +96,6 @@ class _Show:
             specs.append(ActorSpec(name.key, partial(Checker, subscriptions), name=name, mailbox=Mailbox(50_000)))
         observer = Observer(checkers)
         tree = bot_tree(exchange_tree(self.exchange, topics, options=OPTIONS), beside=specs)
-        began = anyio.current_time()
         async with open_supervisor(tree, sinks=[observer.sink], deadline=9.0) as root, anyio.create_task_group() as group:
             observer.root = root
             group.start_soon(observer.watch)
@@ -102,12 +106,13 @@ class _Show:
             group.start_soon(self._measure, root)
             if not self.config.plain:
                 await group.start(self._draw, root, observer, director, plan)
-            await self._play(plan, director, began)
-            await self._conclude(root, observer, director, began)
+            await self._play(plan, director)
+            self.last_picture = self._picture(root, observer, director, plan)
+            await self._conclude(root, observer, director)
             group.cancel_scope.cancel()
         return self.report
 
-    async def _play(self, plan: Sequence[Phase], director: Director, began: float) -> None:
+    async def _play(self, plan: Sequence[Phase], director: Director) -> None:
         """Phase after phase. Cancellation: may have happened."""
         for number, phase in enumerate(plan):
             result = await director.run(phase)
@@ -115,9 +120,9 @@ class _Show:
             if number == 0:
                 self.report.memory = (_memory(), 0.0)
             if self.config.plain:
-                self.console.print(phase_line(anyio.current_time() - began, result), highlight=False, soft_wrap=True)
+                self.console.print(phase_line(anyio.current_time() - self._began, result), highlight=False, soft_wrap=True)
 
-    async def _conclude(self, root: Supervisor, observer: Observer, director: Director, began: float) -> None:
+    async def _conclude(self, root: Supervisor, observer: Observer, director: Director) -> None:
         """Count everything. Cancellation: may have happened."""
         report, now = self.report, anyio.current_time()
         with anyio.move_on_after(5.0):
@@ -143,7 +148,7 @@ class _Show:
         report.breaker = director.breaker()
         status = await director.control.status()
         report.frames, report.violations = status.totals.frames_sent, status.totals.violations
-        report.seconds = anyio.current_time() - began
+        report.seconds = anyio.current_time() - self._began
         report.memory = (report.memory[0], _memory())
 
     async def _measure(self, root: Supervisor) -> None:
@@ -170,23 +175,22 @@ class _Show:
         task_status: anyio.abc.TaskStatus[None],
     ) -> None:
         """Draw the picture again and again. Cancellation: the last picture stays."""
-        began = anyio.current_time()
         with Live(console=self.console, auto_refresh=False, transient=False) as live:
             task_status.started()
             while True:
-                live.update(
-                    dashboard(
-                        root.snapshot(),
-                        rates=self.rates,
-                        health=observer.health,
-                        plan=plan,
-                        results=director.results,
-                        happened=observer.last_events,
-                        elapsed=anyio.current_time() - began,
-                    ),
-                    refresh=True,
-                )
+                live.update(self._picture(root, observer, director, plan), refresh=True)
                 await anyio.sleep(REFRESH)
+
+    def _picture(self, root: Supervisor, observer: Observer, director: Director, plan: Sequence[Phase]) -> RenderableType:
+        return dashboard(
+            root.snapshot(),
+            rates=self.rates,
+            health=observer.health,
+            plan=plan,
+            results=director.results,
+            happened=observer.last_events,
+            elapsed=anyio.current_time() - self._began,
+        )
 
 
 async def run_demo(config: DemoConfig, console: Console) -> Report:
@@ -204,9 +208,20 @@ async def run_demo(config: DemoConfig, console: Console) -> Report:
     replay = None if config.replay is None else str(config.replay)
     simulator = SimulatorConfig(seed=config.seed, speed=config.speed, replay=replay)
     async with running_simulator(simulator) as started:
-        report = await _Show(config, console, started).run()
+        show = _Show(config, console, started)
+        report = await show.run()
     print_report(console, report)
+    if config.capture is not None:
+        _capture(config.capture, show.last_picture, report)
     return report
+
+
+def _capture(path: Path, picture: RenderableType, report: Report) -> None:
+    """Write what a terminal would show to an SVG."""
+    console = Console(record=True, width=110, file=io.StringIO(), force_terminal=True)
+    console.print(picture)
+    print_report(console, report)
+    console.save_svg(str(path), title="oneforone demo")
 
 
 def _memory() -> float:

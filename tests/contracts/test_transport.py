@@ -414,7 +414,8 @@ class TestWebSocketChannel:
                 await anyio.wait_all_tasks_blocked()
                 tasks.start_soon(receive)
                 await server.close(1001)
-                await anyio.wait_all_tasks_blocked()
+                while channel._lost is None:
+                    await anyio.sleep(0.001)
                 channel.abort()
             assert [lost.code for lost in ends] == [1001, 1001]
             assert ends[0] is ends[1]

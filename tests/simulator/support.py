@@ -87,6 +87,7 @@ class Client:
             data = await self.stream.receive(65536)
         except (anyio.EndOfStream, anyio.BrokenResourceError) as exc:
             self.protocol.receive_eof()
+            await self._flush()
             reset = isinstance(exc, anyio.BrokenResourceError)
             raise Ended(self.protocol.close_code, self.protocol.close_reason, reset=reset) from exc
         self.protocol.receive_data(data)

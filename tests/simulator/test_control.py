@@ -17,7 +17,7 @@ from actors.simulator import Control, Started
 from tests.simulator.support import PATIENCE, Client, Ended, connected, get, simulator
 from tests.simulator.test_server import until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.real_time]
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow]
 
 QUOTES = "btcusdt@bookTicker"
 TRADES = "btcusdt@trade"
@@ -158,10 +158,10 @@ async def test_corrupt_frames_are_no_json_and_then_they_are_again() -> None:
 
 async def test_a_gap_loses_one_depth_event_for_all() -> None:
     async with running((1, BOOK), (2, BOOK)) as (_, control, clients):
+        lasts = [(await client.next())["data"]["u"] for client in clients]
         await control.gap("BTC/USDT")
         gaps = []
-        for client in clients:
-            last = (await client.next())["data"]["u"]
+        for client, last in zip(clients, lasts, strict=True):
             while (event := (await client.next())["data"])["U"] == last + 1:
                 last = event["u"]
             gaps.append((last, event["U"]))

@@ -1,0 +1,56 @@
+"""The command `oneforone`, as a user types it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.real_time
+
+
+def oneforone(*arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "actors.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+
+
+def test_help_names_every_command() -> None:
+    done = oneforone("--help")
+    assert done.returncode == 0
+    assert "demo" in done.stdout
+    assert "simulate" in done.stdout
+
+
+def test_a_recording_that_is_not_there_is_one_plain_sentence() -> None:
+    done = oneforone("demo", "--replay", "/nowhere/at/all.gz")
+    assert done.returncode == 2
+    assert "/nowhere/at/all.gz" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_recording_that_is_none_is_one_plain_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "noise.gz"
+    path.write_bytes(b"this is no recording\n" * 10)
+    done = oneforone("demo", "--replay", str(path))
+    assert done.returncode == 2
+    assert "noise.gz" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_busy_port_is_one_plain_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = oneforone("simulate", "--port", port, "--endpoints", "1")
+    assert done.returncode == 2
+    assert port in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_option_says_which() -> None:
+    done = oneforone("demo", "--backend", "twisted")
+    assert done.returncode != 0
+    assert "twisted" in done.stdout + done.stderr

@@ -1,0 +1,41 @@
+"""The examples, and the README's code, run as they stand."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+EXPECTED = {
+    "01_account.py": "balance: 10",
+    "02_tree.py": "third · running · life 2",
+    "03_embed_in_asyncio.py": "position: 1.0",
+    "04_market_data.py": "Trade(",
+}
+
+
+def run(*arguments: str) -> str:
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.real_time
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "examples").glob("*.py")))
+def test_the_example_says_what_it_should(name: str) -> None:
+    assert EXPECTED[name] in run(f"examples/{name}")
+
+
+@pytest.mark.real_time
+def test_the_account_of_the_readme_runs() -> None:
+    (account,) = re.findall(r"```python\n(from attrs.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    run("-c", account)
+
+
+def test_the_readme_names_only_files_that_exist() -> None:
+    for path in re.findall(r"\]\(((?!http)[^)]+)\)", (ROOT / "README.md").read_text()):
+        assert (ROOT / path).exists(), path
