@@ -1,8 +1,8 @@
 """ConnectionManager: who may connect where, and when.
 
 It dials nothing itself but probes. It grants leases: to the endpoint in force for the role, through that endpoint's breaker,
-within the exchange's rate of connection attempts and of REST weight. Its promise: a refused endpoint is not dialled again
-before its breaker allows it.
+within the exchange's rate of connection attempts and of REST weight, which it remembers with the bans. Its promise: a refused
+endpoint is not dialled again before its breaker allows it.
 
 A lease's permit is settled by `LeaseOutcome`; if its holder dies first, the permit is given back without a verdict. An endpoint
 that is out of use is probed when its breaker allows, so that there is evidence on which to return to it.
@@ -11,6 +11,7 @@ that is out of use is probed when its breaker allows, so that there is evidence 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -41,11 +42,22 @@ from supervisor import Actor, Down, Message, Monitor, Ref
 
 __all__ = ["ConnectionManager"]
 
+LEASES_PER_LIFE = 1 << 32
+
 
 class _OpenBreaker(Message, frozen=True):
     """What is remembered of an open breaker: a restarted manager must not dial what its predecessor gave up on."""
 
     until: float
+
+
+class _Spent(Message, frozen=True):
+    """What is remembered of the exchange's limits: they count on, whoever manages them."""
+
+    attempts: int
+    weight: int
+    at: float
+    banned_until: float
 
 
 @define(eq=False)
@@ -76,22 +88,34 @@ class ConnectionManager(Actor[ConnectionMessage]):
     _breakers: dict[str, CircuitBreaker] = field(init=False, factory=dict)
     _in_force: dict[Role, Endpoint] = field(init=False, factory=dict)
     _leases: dict[int, _Granted] = field(init=False, factory=dict)
-    _ids: Callable[[], int] = field(init=False, factory=lambda: itertools.count(1).__next__)
+    _ids: Callable[[], int] = field(init=False)
+    _windows: dict[Role, RollingWindow] = field(init=False, factory=dict)
+    """Connection attempts, and REST weight."""
     _attempts: RateLimiter = field(init=False)
     _weight: RateLimiter = field(init=False)
+    _banned_until: float = field(init=False, default=-math.inf)
+    _failed_at: dict[str, float] = field(init=False, factory=dict)
+    """{endpoint: when its last failure was, unless it succeeded since}"""
 
     async def on_start(self) -> None:
         """Know the endpoints; recall which breakers were open. Cancellation: atomic."""
         limits, now = self.exchange.limits, self.context.runtime.now()
-        self._attempts = RateLimiter(RollingWindow(limits.attempts, limits.attempts_within))
-        self._weight = RateLimiter(RollingWindow(limits.weight, limits.weight_within))
+        # Of no earlier life: a holder that outlived it must not settle what is another's now.
+        self._ids = itertools.count(self.context.incarnation * LEASES_PER_LIFE).__next__
+        self._windows = {
+            Role.STREAM: RollingWindow(limits.attempts, limits.attempts_within),
+            Role.REST: RollingWindow(limits.weight, limits.weight_within),
+        }
+        self._attempts, self._weight = RateLimiter(self._windows[Role.STREAM]), RateLimiter(self._windows[Role.REST])
+        self._recall_spent(now)
         remembered = self.recall_all(_OpenBreaker)
         for endpoint in self.exchange.endpoints:
             self._endpoints[endpoint.name] = endpoint
             self._in_force.setdefault(endpoint.role, endpoint)
             breaker = self._breakers[endpoint.name] = CircuitBreaker(endpoint.name, self.config)
             if endpoint.name in remembered:
-                breaker.open_until(remembered[endpoint.name].until, now)
+                # Also where that time has passed: it is tried with care, and its recovery is told to who gave it up.
+                breaker.open_until(max(remembered[endpoint.name].until, math.nextafter(now, math.inf)), now)
                 breaker.drain_transitions()
                 self.after(max(breaker.retry_at(now) - now, 0.0), Probe(endpoint.name), key=endpoint.name)
         preferred = self.recall_all(UseEndpoint)
@@ -132,21 +156,44 @@ class ConnectionManager(Actor[ConnectionMessage]):
         except CircuitOpen as error:
             return Denied(error.until, str(error))
         limiter.try_take(now, weight)
+        self._remember_spent(now)
         lease = self._ids()
         self._leases[lease] = _Granted(endpoint, holder, self.monitor(holder), permit)
         return Lease(lease, endpoint)
 
     def _choose(self, role: Role, now: float) -> Endpoint:
-        """The endpoint in force. A REST request is not tied to one: where it has just failed, it goes to one that has not."""
+        """The endpoint in force. A REST request is not tied to one: it goes to the best that has not just failed."""
         in_force = self._in_force[role]
-        if role is not Role.REST or not self._failing(in_force, now):
+        if role is not Role.REST:
             return in_force
-        others = [endpoint for endpoint in self._endpoints.values() if endpoint.role is role]
-        return next((endpoint for endpoint in others if not self._failing(endpoint, now)), in_force)
+        # Not the one in force first: a better one whose breaker is half open is tried by such a request, or by nobody.
+        candidates = [endpoint for endpoint in self._endpoints.values() if endpoint.role is role]
+        return next((endpoint for endpoint in candidates if not self._failing(endpoint, now)), in_force)
 
     def _failing(self, endpoint: Endpoint, now: float) -> bool:
-        statistics = self._breakers[endpoint.name].statistics(now)
-        return statistics.consecutive_failures > 0 or statistics.state is not BreakerState.CLOSED
+        failed_at = self._failed_at.get(endpoint.name, -math.inf)
+        breaker = self._breakers[endpoint.name]
+        if breaker.state(now) is BreakerState.CLOSED:
+            return now - failed_at < self.config.open_for
+        return breaker.retry_at(now) > now
+
+    def _recall_spent(self, now: float) -> None:
+        spent = self.recall(_Spent)
+        if spent is None:
+            return
+        for role, used in ((Role.STREAM, spent.attempts), (Role.REST, spent.weight)):
+            if now - spent.at < self._windows[role].within:
+                self._windows[role].observe(now, used)
+        self._ban(spent.banned_until)
+
+    def _remember_spent(self, now: float) -> None:
+        attempts, weight = self._windows[Role.STREAM].used(now), self._windows[Role.REST].used(now)
+        self.remember(_Spent(attempts, weight, now, self._banned_until))
+
+    def _ban(self, until: float) -> None:
+        """The exchange bans an address, not an endpoint: no REST request anywhere before this time."""
+        self._banned_until = max(self._banned_until, until)
+        self._weight.ban_until(until)
 
     def _settle(self, outcome: LeaseOutcome) -> None:
         granted = self._leases.get(outcome.lease)
@@ -156,10 +203,15 @@ class ConnectionManager(Actor[ConnectionMessage]):
         breaker, now = self._breakers[granted.endpoint.name], self.context.runtime.now()
         if outcome.error is None:
             breaker.record_success(permit, now)
+            self._failed_at.pop(granted.endpoint.name, None)
         elif outcome.blameless:
             breaker.release(permit)
         else:
             breaker.record_failure(permit, now, outcome.open_until)
+            self._failed_at[granted.endpoint.name] = now
+            if outcome.open_until is not None and granted.endpoint.role is Role.REST:
+                self._ban(outcome.open_until)
+                self._remember_spent(now)
             self.context.log.info("attempt failed", endpoint=granted.endpoint.name, error=outcome.error)
         if outcome.error is not None:
             self._drop(outcome.lease)
@@ -180,10 +232,12 @@ class ConnectionManager(Actor[ConnectionMessage]):
 
     def _use(self, use: UseEndpoint) -> None:
         endpoint = self._endpoints[use.endpoint]
-        if self._in_force[use.role] != endpoint:
+        before = self._in_force[use.role]
+        if before != endpoint:
             self._in_force[use.role] = endpoint
             self.remember(use, key=use.role.value)
             self.publish(ENDPOINTS, EndpointInForce(use.role, endpoint))
+            self._probe(before)  # nobody else tries it any more
 
     # ---- probes
 
@@ -194,10 +248,14 @@ class ConnectionManager(Actor[ConnectionMessage]):
         if self._in_force[endpoint.role] == endpoint or endpoint.role is not Role.STREAM:
             return  # whoever needs it will try it
         try:
-            if self._attempts.try_take(now) == 0:
-                self.spawn(self._dial, endpoint, self._acquire(endpoint))
-            else:
-                self.after(self._attempts.delay(now), Probe(endpoint.name), key=endpoint.name)
+            wait = self._attempts.delay(now)
+            if wait > 0:
+                self.after(wait, Probe(endpoint.name), key=endpoint.name)
+                return
+            permit = self._acquire(endpoint)
+            self._attempts.try_take(now)  # after the permit: an attempt that is not made is not counted
+            self._remember_spent(now)
+            self.spawn(self._dial, endpoint, permit)
         except CircuitOpen as error:
             self.after(max(error.until - now, 0.1), Probe(endpoint.name), key=endpoint.name)
 

@@ -46,9 +46,12 @@ def feed_of(topic: Topic[Any]) -> tuple[Feed, str, str]:
     """Feed, venue and canonical symbol of a topic made here.
 
     Raises:
-        UnknownInstrument: it is not one of these topics.
+        ValueError: it is not one of these topics.
+        UnknownInstrument: its instrument is not `venue:BASE/QUOTE`.
     """
     kind, _, instrument = topic.key.partition(":")
+    if kind not in set(Feed):
+        raise ValueError(f"{topic.key!r} is no feed; expected one such as trades('binance:BTC/USDT')")
     venue, canonical = split_instrument(instrument)
     return Feed(kind), venue, canonical
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 import random
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from attrs import define, field
 
 from actors.errors import ConnectFailed, ConnectionLost
@@ -27,6 +27,7 @@ __all__ = ["Link", "LinkListener"]
 
 OUTGOING = 1_000
 """Frames that wait to be sent; of more, the connection is given up: it would never catch up within the rate."""
+DATA = (FrameKind.TEXT, FrameKind.BINARY)
 RENEW_AT = 23 / 24
 """Share of the maximum age at which a connection is replaced."""
 ASK_AGAIN = 1.0
@@ -56,6 +57,42 @@ class LinkListener(Protocol):
         """The connection is over."""
         ...
 
+    def link_ended(self, reason: str) -> None:
+        """The connection is over because this life is: it was stopped, crashed or killed. Nothing else will be told."""
+        ...
+
+
+@define(eq=False)
+class _Outgoing:
+    """What waits to be sent. A pong goes first: behind a long queue it would come too late."""
+
+    _frames: deque[str] = field(factory=deque)
+    _ping: Frame | None = None
+    """The last ping that is not answered; an older one need not be."""
+    _changed: anyio.Event = field(factory=anyio.Event)
+
+    def put(self, item: str | Frame) -> bool:
+        """Take one item; False: there is no room."""
+        if isinstance(item, Frame):
+            self._ping = item
+        elif len(self._frames) < OUTGOING:
+            self._frames.append(item)
+        else:
+            return False
+        self._changed.set()
+        return True
+
+    async def wait(self) -> None:
+        """Return when there is something to send. Cancellation: atomic."""
+        while self._ping is None and not self._frames:
+            self._changed = anyio.Event()
+            await self._changed.wait()
+
+    def take(self) -> str | Frame:
+        """What is to be sent next."""
+        ping, self._ping = self._ping, None
+        return self._frames.popleft() if ping is None else ping
+
 
 @define(eq=False)
 class Link:
@@ -81,7 +118,7 @@ class Link:
     endpoint: Endpoint | None = field(init=False, default=None)
     """Where the open connection goes to; None without one."""
     _channel: Channel | None = field(init=False, default=None)
-    _outgoing: MemoryObjectSendStream[str | Frame] | None = field(init=False, default=None)
+    _outgoing: _Outgoing | None = field(init=False, default=None)
     _window: RollingWindow = field(init=False)
     _cut: str | None = field(init=False, default=None)
     _pause: anyio.CancelScope | None = field(init=False, default=None)
@@ -151,11 +188,17 @@ class Link:
         self.endpoint, self._channel, self._cut = lease.endpoint, channel, None
         try:
             reason, planned = await self._serve(channel, lease.endpoint)
+        except BaseException as error:
+            # Said here, because on_stop does not run after a kill: consumers would see a hole in silence.
+            self.listener.link_ended(_words(error))
+            raise
+        else:
+            # Before the goodbye, which the other side may let us wait for.
+            self.listener.link_lost(lease.endpoint, reason)
         finally:
             self.endpoint = self._channel = self._outgoing = None
             self.connections.tell(LeaseEnded(lease.id))
             await channel.aclose()
-        self.listener.link_lost(lease.endpoint, reason)
         verdict = self.reconnection.lost(self.now(), self._random(), reason=reason)
         return Reconnect(0.0) if planned else verdict
 
@@ -170,20 +213,19 @@ class Link:
     async def _serve(self, channel: Channel, endpoint: Endpoint) -> tuple[str, bool]:
         """Read and send until the connection is over; why it is, and whether that was planned. Cancellation: atomic."""
         self._renew_window()
-        self._outgoing, waiting = anyio.create_memory_object_stream[str | Frame](OUTGOING)
+        self._outgoing = outgoing = _Outgoing()
         reason, planned = "it reached its maximum age", True
         session = self.exchange.session()
         self.reconnection.connected(self.now())
-        with self._outgoing, waiting:
-            self.listener.link_up(session, endpoint)
-            with anyio.move_on_after(self.exchange.limits.max_age * RENEW_AT):
-                async with anyio.create_task_group() as group:
-                    group.start_soon(self._send_all, channel, waiting)
-                    try:
-                        await self._read(channel, session)
-                    except ConnectionLost as error:
-                        reason, planned = self._cut or str(error), False
-                    group.cancel_scope.cancel()
+        self.listener.link_up(session, endpoint)
+        with anyio.move_on_after(self.exchange.limits.max_age * RENEW_AT):
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._send_all, channel, outgoing)
+                try:
+                    await self._read(channel, session)
+                except ConnectionLost as error:
+                    reason, planned = self._cut or str(error), False
+                group.cancel_scope.cancel()
         return reason, planned
 
     async def _read(self, channel: Channel, session: Session) -> None:
@@ -191,18 +233,17 @@ class Link:
         hand_out = self.listener.link_frame
         while True:
             for frame in await channel.receive():
-                if frame.kind is FrameKind.TEXT:
+                if frame.kind in DATA:
                     hand_out(session, frame)
                 elif frame.kind is FrameKind.PING:
                     self._queue(frame)
 
-    async def _send_all(self, channel: Channel, waiting: MemoryObjectReceiveStream[str | Frame]) -> None:
+    async def _send_all(self, channel: Channel, outgoing: _Outgoing) -> None:
         """Send what is queued, within the rate. Pongs count. Cancellation: may have happened."""
-        async for item in waiting:
-            delay = self._window.try_take(self.now())
-            while delay > 0:
-                await anyio.sleep(delay)
-                delay = self._window.try_take(self.now())
+        while True:
+            await outgoing.wait()
+            await self._room()
+            item = outgoing.take()
             try:
                 if isinstance(item, str):
                     await channel.send(item)
@@ -210,15 +251,28 @@ class Link:
                     await channel.pong(item.payload)
             except ConnectionLost:
                 return  # the reader says why
+            # Counted when it has left: a send that was held up counts at the other end when it arrives.
+            self._window.try_take(self.now())
+
+    async def _room(self) -> None:
+        """Return when the rate allows one more. Cancellation: atomic."""
+        while True:
+            delay = self._window.delay(self.now())
+            if not delay:
+                return
+            await anyio.sleep(delay)
 
     def _queue(self, item: str | Frame) -> None:
-        if self._outgoing is None:
-            return
-        try:
-            self._outgoing.send_nowait(item)
-        except anyio.WouldBlock:
+        if self._outgoing is not None and not self._outgoing.put(item):
             self.cut(f"more than {OUTGOING} frames waited to be sent")
 
     def _renew_window(self) -> None:
         limits = self.exchange.limits
         self._window = RollingWindow(limits.messages, limits.messages_within)
+
+
+def _words(error: BaseException) -> str:
+    """Why a life ended, for consumers."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return "the stream ended" if isinstance(error, anyio.get_cancelled_exc_class()) else f"the stream crashed: {error}"

@@ -105,27 +105,33 @@ class Channel(Protocol):
 
         Cancellation: atomic; no frame is lost, and the next call goes on where this one would have.
         """
+        ...
 
     async def send(self, text: str) -> None:
         """Send one text frame.
 
         Cancellation: may have happened. A frame that was cut off closes the connection, because what follows would be garbage.
         """
+        ...
 
     async def ping(self, payload: bytes = b"") -> None:
         """Send a ping; the pong comes out of `receive`. Cancellation: as for `send`."""
+        ...
 
     async def pong(self, payload: bytes) -> None:
         """Answer a ping. Cancellation: as for `send`."""
+        ...
 
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
         """Say goodbye and close. Closing twice is fine.
 
         Cancellation: the socket is closed in any case, then without goodbye.
         """
+        ...
 
     def abort(self) -> None:
         """Close at once, without goodbye."""
+        ...
 
 
 @runtime_checkable
@@ -140,6 +146,7 @@ class Transport(Protocol):
 
         Cancellation: atomic; a half-open socket is closed.
         """
+        ...
 
 
 class RestRequest(Struct, frozen=True):
@@ -169,6 +176,7 @@ class Rest(Protocol):
 
         Cancellation: may have happened.
         """
+        ...
 
 
 class Ack(Struct, frozen=True):
@@ -204,9 +212,11 @@ class Session(Protocol):
 
     def subscribe(self, subscriptions: Sequence[Subscription]) -> Sequence[str]:
         """The frames that ask for these, in batches as large as the exchange takes."""
+        ...
 
     def unsubscribe(self, subscriptions: Sequence[Subscription]) -> Sequence[str]:
         """The frames that give these up. What still arrives of them is ignored."""
+        ...
 
     def receive(self, frame: Frame) -> Inbound:
         """Decode one text frame.
@@ -214,6 +224,7 @@ class Session(Protocol):
         Raises:
             BadFrame: it is no valid JSON, or not of the type its stream announces. The session goes on.
         """
+        ...
 
 
 @runtime_checkable
@@ -223,6 +234,7 @@ class Exchange(Protocol):
     @property
     def venue(self) -> str:
         """`binance`: the first part of every instrument's name."""
+        ...
 
     @property
     def limits(self) -> Limits: ...
@@ -230,6 +242,7 @@ class Exchange(Protocol):
     @property
     def endpoints(self) -> Sequence[Endpoint]:
         """All of them, each role's in order of preference."""
+        ...
 
     def instrument(self, canonical: str) -> InstrumentId:
         """The instrument `BTC/USDT` at this venue.
@@ -237,21 +250,28 @@ class Exchange(Protocol):
         Raises:
             UnknownInstrument: it cannot be one here.
         """
+        ...
 
     def stream_url(self, endpoint: Endpoint) -> str:
         """Where a stream connection to this endpoint is opened."""
+        ...
 
     def session(self) -> Session:
         """A fresh session for a fresh connection."""
+        ...
 
     def symbols_request(self) -> RestRequest:
         """Asks which instruments there are."""
+        ...
 
     def parse_symbols(self, response: RestResponse) -> frozenset[str]:
         """Native symbols that can be subscribed. Raises ExchangeRefused or BadFrame."""
+        ...
 
     def snapshot_request(self, instrument: InstrumentId) -> RestRequest:
         """Asks for a whole book."""
+        ...
 
     def parse_snapshot(self, instrument: InstrumentId, response: RestResponse) -> BookSnapshot:
         """Raises ExchangeRefused or BadFrame."""
+        ...

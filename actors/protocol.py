@@ -266,7 +266,7 @@ class Subscriptions(Request[tuple[Subscription, ...]], frozen=True):
 
 
 ConnectionMessage = RequestLease | RequestWeight | LeaseOutcome | LeaseEnded | UseEndpoint | Probe | Down
-StateMessage = LinkReport | EndpointDown | EndpointUp | LinkStates
+StateMessage = LinkReport | EndpointDown | EndpointUp | LinkStates | Tick
 HealthMessage = Vitals | HealthReport | Tick
 RecoveryMessage = BookIncident | Down | Up | Gone | Tick
 StreamMessage = SetSubscriptions | ApplySnapshot | StreamStatus | EndpointInForce | Tick

@@ -7,6 +7,7 @@ reports again, and after a pause it is a new incident.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -15,11 +16,12 @@ from attrs import define, field
 from actors.market import InstrumentId
 from actors.ports import Exchange
 from actors.protocol import RECOVERIES, BookIncident, Recovered, RecoveryMessage, StreamMessage, Tick
-from actors.recovery_worker import OpenRest, RecoveryWorker
+from actors.recovery_worker import STREAM_GONE, OpenRest, RecoveryWorker
 from supervisor import (
     Actor,
     ActorSpec,
     Backoff,
+    ChildNotFound,
     Down,
     ExitReason,
     Gone,
@@ -66,7 +68,8 @@ class RecoveryManager(Actor[RecoveryMessage]):
     async def on_start(self) -> None:
         """Stop the workers of an earlier life: who still suffers reports again. Cancellation: may have happened."""
         for child in self._supervisor.which_children():
-            await self._supervisor.terminate_child(child.ref)
+            with suppress(ChildNotFound):  # it has ended meanwhile
+                await self._supervisor.terminate_child(child.ref)
 
     async def receive(self, message: RecoveryMessage) -> None:
         """Take reports in; see how workers end. Cancellation: may have happened."""
@@ -117,11 +120,12 @@ class RecoveryManager(Actor[RecoveryMessage]):
         ok = isinstance(incident.ended_with, Normal)
         seconds, reason = now - incident.since, "" if ok else str(incident.ended_with)
         self.publish(RECOVERIES, Recovered(incident.instrument, seconds, incident.reports, ok, reason))
-        if not ok:
+        if not ok and incident.ended_with != STREAM_GONE:
             self._paused[incident.instrument] = now + self.pause
             self.context.log.error("incident given up", instrument=str(incident.instrument), reason=reason)
             if ref in [child.ref for child in self._supervisor.which_children()]:
-                await self._supervisor.terminate_child(ref)  # parked: it would hold a place for ever
+                with suppress(ChildNotFound):
+                    await self._supervisor.terminate_child(ref)  # parked: it would hold a place for ever
 
     def _incident_of(self, ref: Ref[Any]) -> _Incident | None:
         return next((incident for incident in self._open.values() if incident.worker == ref), None)

@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 from attrs import define, field
+from msgspec import structs
 
 from actors.errors import BadFrame, ConnectFailed, ExchangeRefused
 from actors.market import InstrumentId
@@ -20,13 +21,18 @@ from actors.ports import Exchange, Rest, RestRequest, RestResponse
 from actors.protocol import CONNECTIONS, ApplySnapshot, Denied, LeaseEnded, LeaseOutcome, RequestWeight, StreamMessage, Tick
 from supervisor import Actor, ActorCrashed, AskTimeout, Backoff, MailboxFull, NoSuchActor, Ref, Shutdown, Stop
 
-__all__ = ["OpenRest", "RecoveryWorker", "fetch"]
+__all__ = ["STREAM_GONE", "OpenRest", "RecoveryWorker", "fetch"]
 
 OpenRest = Callable[[], AbstractAsyncContextManager[Rest]]
 """Makes a REST client for as long as it is needed."""
 
 LEAST_WAIT = 0.05
 """Seconds between two requests for leave, whatever the answer says."""
+
+LONGEST_WAIT = 7 * 86_400.0
+"""Seconds; what asks for more is no answer. The longest ban is of three days."""
+STREAM_GONE = Shutdown("the stream is gone")
+"""How a worker ends that has nobody left to work for."""
 
 _TRIED_AGAIN = (ConnectFailed, ExchangeRefused, BadFrame, AskTimeout, ActorCrashed, MailboxFull)
 
@@ -70,7 +76,7 @@ class RecoveryWorker(Actor[Tick]):
                     trouble = str(error)
                     self.context.log.info("attempt failed", attempt=attempt, error=trouble)
                 except NoSuchActor:
-                    raise Stop(Shutdown("the stream is gone")) from None
+                    raise Stop(STREAM_GONE) from None
                 await anyio.sleep(self.backoff.delay(attempt, random.random()))
         raise Stop(Shutdown(f"gave up after {self.attempts} attempts: {trouble}"))
 
@@ -78,7 +84,7 @@ class RecoveryWorker(Actor[Tick]):
         """One snapshot, fetched and handed over. Cancellation: may have happened."""
         response = await fetch(self, self.exchange.snapshot_request(self.instrument), rest)
         snapshot = self.exchange.parse_snapshot(self.instrument, response)
-        return await self.stream.ask(ApplySnapshot(snapshot))
+        return await self.stream.ask(ApplySnapshot(structs.replace(snapshot, received=self.context.runtime.now())))
 
 
 async def fetch(actor: Actor[Any], request: RestRequest, rest: Rest) -> RestResponse:
@@ -101,10 +107,19 @@ async def fetch(actor: Actor[Any], request: RestRequest, rest: Rest) -> RestResp
         connections.tell(LeaseOutcome(lease.id, error=error.reason))
         raise
     if response.status in (418, 429) or response.status >= 500:
-        wait = float(response.headers.get("retry-after", "0") or 0)
+        wait = _seconds(response.headers.get("retry-after", ""))
         until = now() + wait if wait > 0 else None
         connections.tell(LeaseOutcome(lease.id, error=f"HTTP {response.status}", open_until=until))
     else:
         connections.tell(LeaseOutcome(lease.id))
         connections.tell(LeaseEnded(lease.id))
     return response
+
+
+def _seconds(text: str) -> float:
+    """The seconds that a Retry-After names; 0 where it names none, or a date."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return 0.0
+    return seconds if 0 < seconds < LONGEST_WAIT else 0.0

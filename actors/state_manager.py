@@ -2,7 +2,8 @@
 
 The states and their table are `link_state`. The fallback of this first version is the endpoint: its promise is that a dead
 endpoint is left for a live one. The evidence that one is dead: its breaker has opened, or a link's machine asks for a fallback.
-A better one is returned to when its breaker has closed again; links that flow over the fallback are not torn down for it.
+A better one is returned to when its breaker has closed again, or some time after links gave it up whose connections it accepts;
+links that flow over the fallback are not torn down for it.
 """
 
 from __future__ import annotations
@@ -20,11 +21,15 @@ from actors.protocol import (
     LinkReport,
     LinkStates,
     StateMessage,
+    Tick,
     UseEndpoint,
 )
 from supervisor import Actor, Message
 
 __all__ = ["StateManager"]
+
+CHECK_EVERY = 5.0
+"""Seconds between looks whether an endpoint is to be trusted again."""
 
 
 class _InForce(Message, frozen=True):
@@ -32,6 +37,7 @@ class _InForce(Message, frozen=True):
 
     endpoint: str
     given_up: dict[str, float]
+    broken: list[str]
 
 
 @define(eq=False)
@@ -41,14 +47,21 @@ class StateManager(Actor[StateMessage]):
     Args:
         exchange: its endpoints, in order of preference.
         limits: the counts around the transition table.
+        forgive_after: seconds after which an endpoint that links gave up, but that accepts connections, is trusted again: no
+            breaker will ever speak for it.
     """
 
     exchange: Exchange
     limits: LinkLimits = field(factory=LinkLimits)
+    forgive_after: float = 300.0
     _links: dict[str, LinkState] = field(init=False, factory=dict)
+    _at: dict[str, str] = field(init=False, factory=dict)
+    """{link: the endpoint that its record is about}"""
     _in_force: dict[Role, str] = field(init=False, factory=dict)
     _given_up: dict[Role, dict[str, float]] = field(init=False, factory=dict)
     """{role: {endpoint: since when it is given up}}"""
+    _broken: set[str] = field(init=False, factory=set)
+    """Endpoints whose breaker is open."""
 
     async def on_start(self) -> None:
         """Recall what was in force. Cancellation: atomic."""
@@ -58,6 +71,8 @@ class StateManager(Actor[StateMessage]):
                 remembered = self.recall(_InForce, key=role.value)
                 self._in_force[role] = endpoints[0].name if remembered is None else remembered.endpoint
                 self._given_up[role] = {} if remembered is None else dict(remembered.given_up)
+                self._broken.update(() if remembered is None else remembered.broken)
+        self.every(CHECK_EVERY, Tick())
 
     def receive(self, message: StateMessage) -> dict[str, LinkPhase] | None:
         """Take a report in, and act on it."""
@@ -65,10 +80,14 @@ class StateManager(Actor[StateMessage]):
             case LinkReport():
                 self._note(message)
             case EndpointDown(role, endpoint):
+                self._broken.add(endpoint)
                 self._give_up(role, endpoint)
             case EndpointUp(role, endpoint):
+                self._broken.discard(endpoint)
                 self._given_up[role].pop(endpoint, None)
                 self._choose(role)
+            case Tick():
+                self._forgive()
             case LinkStates():
                 return {name: link.phase for name, link in self._links.items()}
         return None
@@ -77,10 +96,11 @@ class StateManager(Actor[StateMessage]):
         link = self._links.get(report.link)
         if link is None:
             link = self._links[report.link] = LinkState(self.limits)
-        if report.event is LinkEvent.CONNECTED:
-            fallback = report.endpoint != self._of(Role.STREAM)[0].name
-            if fallback != link.on_fallback:
-                self._feed(report.link, link, LinkEvent.FALLBACK_ON if fallback else LinkEvent.FALLBACK_OFF)
+        preferred = self._of(Role.STREAM)[0].name
+        if report.endpoint != self._at.get(report.link, preferred):
+            # Another endpoint begins without a record: what was held against the last one must not count against it.
+            self._feed(report.link, link, LinkEvent.FALLBACK_OFF if report.endpoint == preferred else LinkEvent.FALLBACK_ON)
+        self._at[report.link] = report.endpoint
         self._feed(report.link, link, report.event)
         if link.wants_fallback and report.endpoint == self._in_force[Role.STREAM]:
             self._give_up(Role.STREAM, report.endpoint)
@@ -95,6 +115,14 @@ class StateManager(Actor[StateMessage]):
         self._given_up[role][endpoint] = self.context.runtime.now()
         self._choose(role)
 
+    def _forgive(self) -> None:
+        now = self.context.runtime.now()
+        for role, given_up in self._given_up.items():
+            for endpoint, since in list(given_up.items()):
+                if endpoint not in self._broken and now - since >= self.forgive_after:
+                    del given_up[endpoint]
+                    self._choose(role)
+
     def _choose(self, role: Role) -> None:
         """Put the best endpoint in force: the most preferred that is not given up, else the one given up longest ago."""
         given_up = self._given_up[role]
@@ -102,7 +130,8 @@ class StateManager(Actor[StateMessage]):
         alive = [name for name in endpoints if name not in given_up]
         best = alive[0] if alive else min(endpoints, key=lambda name: given_up[name])
         before, self._in_force[role] = self._in_force[role], best
-        self.remember(_InForce(best, given_up), key=role.value)
+        broken = sorted(self._broken & set(endpoints))
+        self.remember(_InForce(best, given_up, broken), key=role.value)
         if best != before:
             self.context.log.warning("endpoint in force", role=role.value, before=before, after=best)
             self.lookup(CONNECTIONS).tell(UseEndpoint(role, best))

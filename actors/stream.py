@@ -17,14 +17,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from attrs import define, field, frozen
+from msgspec import structs
 
-from actors.book import Applied, BookSync, Desynchronised, Ignored, LocalBook, Stale, Synced, SyncState
+from actors.book import Applied, BookSync, Desynchronised, LocalBook, Stale, Synced, SyncState
 from actors.errors import BadFrame
 from actors.feeds import feed_topic
 from actors.link import Link
 from actors.link_state import LinkEvent
 from actors.market import BookDelta, BookSnapshot, Disconnected, Feed, Gap, Quote, Rejected, Resumed, Subscription, Trade
-from actors.ports import Endpoint, Exchange, Frame, Refusal, Session, ShutdownNotice, Transport
+from actors.ports import Endpoint, Exchange, Frame, Refusal, Role, Session, ShutdownNotice, Transport
 from actors.protocol import (
     CONNECTIONS,
     ENDPOINTS,
@@ -47,6 +48,8 @@ from supervisor import Actor, Backoff, Message, Topic
 
 __all__ = ["FloodOfBadFrames", "Stream", "StreamOptions"]
 
+REPEATED = 1_000
+"""A trade's id that is further behind than this is no repetition: the exchange has begun anew."""
 SILENCE: Mapping[Feed, float] = {Feed.TRADES: 60.0, Feed.QUOTES: 15.0, Feed.BOOK: 15.0}
 
 
@@ -82,15 +85,23 @@ class _Route:
     topic: Topic[Any]
     patience: float
     last_data: float
-    """When data came last, or when we began to wait for it."""
+    """When data came last, or when we began to wait for the first."""
+    watched: float
+    """From when on silence counts: when data came last, or the connection was opened."""
     since: float | None = None
     """Since when it is interrupted; None while data flows."""
     frames: int = 0
     last_id: int | None = None
     """Of trades: the last one's id, so that a missing one is noticed."""
     sync: BookSync | None = None
+    heard: bool = False
+    """Of books: whether a delta came over the present connection. A snapshot from before would prove nothing."""
+    gap: Gap | None = None
+    """Found while interrupted; said after Resumed, because nothing comes before it."""
     renewed: float = 0.0
     """When it was asked for again last."""
+    refusals: int = 0
+    """How often the exchange refused it on the present connection."""
 
 
 @define(eq=False)
@@ -117,13 +128,14 @@ class Stream(Actor[StreamMessage]):
     _bad: deque[float] = field(init=False)
     _frames: int = field(init=False, default=0)
     _bad_frames: int = field(init=False, default=0)
-    _last_frame: float = field(init=False, default=0.0)
+    _connected_at: float = field(init=False, default=0.0)
+    _last_data: float | None = field(init=False, default=None)
+    """When data came last over the present connection. Answers are no data: an endpoint that only answers is dead."""
     _reported: tuple[int, int] = field(init=False, default=(0, 0))
 
     async def on_start(self) -> None:
         """Recall the subscriptions and begin to connect. Does not wait for the network. Cancellation: atomic."""
         self._bad = deque(maxlen=self.options.bad_frames)
-        self._last_frame = self._now()
         remembered = self.recall(_Remembered)
         self._set(self.subscriptions if remembered is None else remembered.subscriptions)
         self._link = Link(
@@ -151,8 +163,8 @@ class Stream(Actor[StreamMessage]):
                 self._set(subscriptions)
             case ApplySnapshot(snapshot):
                 return self._apply_snapshot(snapshot)
-            case EndpointInForce():
-                if self._link.endpoint is None:
+            case EndpointInForce(role):
+                if role is Role.STREAM and self._link.endpoint is None:
                     self._link.hurry()
             case Tick():
                 self._look_after()
@@ -167,6 +179,7 @@ class Stream(Actor[StreamMessage]):
         gone = [route for wanted, route in self._routes.items() if wanted not in subscriptions]
         new = [self._new_route(wanted, now) for wanted in subscriptions if wanted not in self._routes]
         for route in gone:
+            self._interrupt(route, "it is no longer wanted")
             del self._routes[route.subscription], self._by_feed(route.subscription)[route.subscription.instrument.native]
         for route in new:
             self._routes[route.subscription] = route
@@ -179,7 +192,7 @@ class Stream(Actor[StreamMessage]):
     def _new_route(self, wanted: Subscription, now: float) -> _Route:
         patience = self.options.silence.get(wanted.feed, SILENCE[wanted.feed])
         sync = BookSync(LocalBook(wanted.instrument)) if wanted.feed is Feed.BOOK else None
-        return _Route(wanted, feed_topic(wanted), patience, last_data=now, since=now, sync=sync)
+        return _Route(wanted, feed_topic(wanted), patience, last_data=now, watched=now, since=now, sync=sync)
 
     def _by_feed(self, wanted: Subscription) -> dict[str, _Route]:
         return {Feed.TRADES: self._trades, Feed.QUOTES: self._quotes, Feed.BOOK: self._books}[wanted.feed]
@@ -192,10 +205,9 @@ class Stream(Actor[StreamMessage]):
 
     def link_up(self, session: Session, endpoint: Endpoint) -> None:
         """A fresh connection: ask for everything."""
-        self._session, now = session, self._now()
-        self._last_frame = now
+        self._session, self._connected_at, self._last_data = session, self._now(), None
         for route in self._routes.values():
-            route.last_data = now
+            route.watched, route.heard, route.refusals = self._connected_at, False, 0
         self._say(session.subscribe(list(self._routes)))
         self._report(LinkEvent.CONNECTED, endpoint)
 
@@ -207,27 +219,33 @@ class Stream(Actor[StreamMessage]):
 
     def link_lost(self, endpoint: Endpoint, reason: str) -> None:
         """The connection is over: say so to all who listen."""
+        self.link_ended(reason)
+        self._report(LinkEvent.LOST, endpoint)
+
+    def link_ended(self, reason: str) -> None:
+        """This life is over, or its connection: say so to all who listen."""
         self._session = None
         for route in self._routes.values():
             self._interrupt(route, reason)
-        self._report(LinkEvent.LOST, endpoint)
 
     def link_frame(self, session: Session, frame: Frame) -> None:
         """One frame, on its way to its topic. This is the hot path."""
         self._frames += 1
-        self._last_frame = frame.arrived
         try:
             event = session.receive(frame)
         except BadFrame as error:
             self._count_bad(error)
             return
         if isinstance(event, Trade):
+            self._last_data = frame.arrived
             self._deliver_trade(event)
         elif isinstance(event, Quote):
+            self._last_data = frame.arrived
             route = self._quotes.get(event.instrument.native)
             if route is not None:
                 self._deliver(route, event, event.received)
         elif isinstance(event, BookDelta):
+            self._last_data = frame.arrived
             self._deliver_delta(event)
         elif isinstance(event, Refusal):
             self._refused(event)
@@ -238,7 +256,7 @@ class Stream(Actor[StreamMessage]):
 
     def _deliver(self, route: _Route, event: Any, received: float) -> None:
         route.frames += 1
-        route.last_data = received
+        route.last_data = route.watched = received
         if route.since is not None:
             self._resume(route)
         self.publish(route.topic, event)
@@ -247,37 +265,34 @@ class Stream(Actor[StreamMessage]):
         route = self._trades.get(trade.instrument.native)
         if route is None:
             return
-        last, route.last_id = route.last_id, trade.id
+        last = route.last_id
+        if last is None or trade.id > last or last - trade.id > REPEATED:
+            route.last_id = trade.id
         if last is not None and trade.id > last + 1:
-            if route.since is not None:
-                self._resume(route)
-            self.publish(route.topic, Gap(subscription=route.subscription, after_id=last, before_id=trade.id))
+            self._gap(route, last, trade.id)
         self._deliver(route, trade, trade.received)
 
     def _deliver_delta(self, delta: BookDelta) -> None:
         route = self._books.get(delta.instrument.native)
         if route is None or route.sync is None:
             return
-        match route.sync.delta(delta):
-            case Applied(book):
-                self._deliver(route, book.view(self.options.book_levels), delta.received)
-            case Desynchronised(after_id, before_id):
-                route.last_data = delta.received
-                self.publish(route.topic, Gap(subscription=route.subscription, after_id=after_id, before_id=before_id))
-                self._need_snapshot(route)
-            case Ignored():
-                route.last_data = delta.received
-            case _:  # buffered: data flows, but there is no book yet
-                first = not route.frames
-                route.frames += 1
-                route.last_data = delta.received
-                if first:
-                    self._need_snapshot(route)
+        outcome = route.sync.delta(delta)
+        if isinstance(outcome, Applied):
+            route.heard = True
+            self._deliver(route, outcome.book.view(self.options.book_levels), delta.received)
+            return
+        first, route.heard = not route.heard, True
+        route.last_data = route.watched = delta.received
+        if isinstance(outcome, Desynchronised):
+            self._gap(route, outcome.after_id, outcome.before_id)
+            self._need_snapshot(route)
+        elif first and route.sync.state is SyncState.WAITING:
+            self._need_snapshot(route)  # data flows, but there is no book yet
 
     def _apply_snapshot(self, snapshot: BookSnapshot) -> bool:
         route = self._books.get(snapshot.instrument.native)
-        if route is None or route.sync is None:
-            return True  # nobody wants it any more
+        if route is None or route.sync is None or self._session is None or not route.heard:
+            return True  # nobody wants it now: when data flows again, it is asked for anew
         match route.sync.snapshot(snapshot):
             case Synced(book):
                 self._deliver(route, book.view(self.options.book_levels), self._now())
@@ -294,45 +309,67 @@ class Stream(Actor[StreamMessage]):
         since, route.since = route.since, None
         outage = 0.0 if since is None else self._now() - since
         self.publish(route.topic, Resumed(subscription=route.subscription, outage=outage))
+        gap, route.gap = route.gap, None
+        if gap is not None:
+            self.publish(route.topic, gap)
 
     def _interrupt(self, route: _Route, reason: str) -> None:
         if route.since is None:
             route.since = self._now()
             self.publish(route.topic, Disconnected(subscription=route.subscription, reason=reason))
 
+    def _gap(self, route: _Route, after_id: int, before_id: int) -> None:
+        gap = Gap(subscription=route.subscription, after_id=after_id, before_id=before_id)
+        if route.since is None:
+            self.publish(route.topic, gap)
+        else:
+            # Of several holes in one outage, one from the first loss to the last.
+            route.gap = gap if route.gap is None else structs.replace(gap, after_id=route.gap.after_id)
+
     def _refused(self, refusal: Refusal) -> None:
+        """One bad subscription has a whole request refused, so each is asked for once more, alone."""
+        reason = f"{refusal.message} (code {refusal.code})"
+        if not refusal.subscriptions:
+            self.context.log.warning("request refused", reason=reason)
         for wanted in refusal.subscriptions:
             route = self._routes.get(wanted)
-            if route is not None:
-                reason = f"{refusal.message} (code {refusal.code})"
-                self.context.log.error("subscription refused", subscription=str(wanted), reason=reason)
-                self.publish(route.topic, Rejected(subscription=wanted, reason=reason))
+            frames = [] if route is None or self._session is None else self._session.subscribe([wanted])
+            if route is None or not frames:
+                continue  # not wanted any more; or refused was something else, and it is still subscribed
+            route.refusals += 1
+            if route.refusals == 1:
+                self._say(frames)
+                continue
+            self.context.log.error("subscription refused", subscription=str(wanted), reason=reason)
+            del self._routes[wanted], self._by_feed(wanted)[wanted.instrument.native]
+            self._interrupt(route, reason)
+            self.publish(route.topic, Rejected(subscription=wanted, reason=reason))
 
     # ---- looking after itself
 
     def _look_after(self) -> None:
-        now = self._now()
-        quiet = [route for route in self._routes.values() if now - route.last_data >= route.patience]
-        endpoint = self._link.endpoint
-        if self._session is not None and endpoint is not None:
-            if quiet and now - self._last_frame >= min(route.patience for route in quiet):
+        now, session, endpoint = self._now(), self._session, self._link.endpoint
+        if session is not None and endpoint is not None:
+            quiet = [route for route in self._routes.values() if now - route.watched >= route.patience]
+            flowed = self._connected_at if self._last_data is None else self._last_data
+            if quiet and now - flowed >= min(route.patience for route in quiet):
                 self._report(LinkEvent.SILENT, endpoint)
-                self._link.cut(f"nothing came for {now - self._last_frame:.1f} s")
+                self._link.cut(f"nothing came for {now - flowed:.1f} s")
             else:
                 for route in quiet:
-                    self._ask_again(self._session, route, now)
-            if self._last_frame > now - self.options.beat and self._frames:
+                    self._ask_again(session, route, now)
+            if self._last_data is not None and self._last_data > now - self.options.beat:
                 self._report(LinkEvent.DATA, endpoint)
-        for route in self._books.values():
-            if route.sync is not None and route.sync.state is SyncState.WAITING and route.frames and self._session is not None:
-                self._need_snapshot(route)
+            for route in self._books.values():
+                if route.heard and route.sync is not None and route.sync.state is SyncState.WAITING:
+                    self._need_snapshot(route)
         self._report_vitals(now)
 
     def _ask_again(self, session: Session, route: _Route, now: float) -> None:
         """Others deliver, this one does not: subscribe it anew, alone, and not more often than its patience."""
         if now - route.renewed >= route.patience:
             route.renewed = now
-            self._interrupt(route, f"quiet for {now - route.last_data:.1f} s")
+            self._interrupt(route, f"quiet for {now - route.watched:.1f} s")
             self.context.log.warning("subscription quiet", subscription=str(route.subscription))
             self._say(session.unsubscribe([route.subscription]))
             self._say(session.subscribe([route.subscription]))

@@ -8,6 +8,7 @@ others are untouched.
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from functools import partial
 
 import anyio
@@ -26,6 +27,7 @@ from supervisor import (
     ActorSpec,
     AskTimeout,
     Backoff,
+    ChildNotFound,
     MailboxFull,
     Message,
     NoSuchActor,
@@ -109,7 +111,8 @@ class StreamManager(Actor[StreamManagerMessage]):
         running = {child.id: child for child in supervisor.which_children()}
         for name, child in running.items():
             if name not in wanted:
-                await supervisor.terminate_child(child.ref)
+                with suppress(ChildNotFound):  # it has ended meanwhile
+                    await supervisor.terminate_child(child.ref)
                 self._told.pop(name, None)
         for name, subscriptions in wanted.items():
             share = tuple(subscriptions)
@@ -150,7 +153,7 @@ class StreamManager(Actor[StreamManagerMessage]):
             while True:
                 try:
                     response: RestResponse = await fetch(self, self._request, rest)
-                    self._symbols = self.exchange.parse_symbols(response)
+                    self._symbols = self._some_symbols(response)
                 except (ConnectFailed, ExchangeRefused, BadFrame, AskTimeout, ActorCrashed, MailboxFull, NoSuchActor) as error:
                     failures += 1
                     self.context.log.warning("no list of symbols yet", error=str(error), failures=failures)
@@ -158,6 +161,13 @@ class StreamManager(Actor[StreamManagerMessage]):
                 else:
                     self.context.ref.tell(Tick())
                     return
+
+    def _some_symbols(self, response: RestResponse) -> frozenset[str]:
+        symbols = self.exchange.parse_symbols(response)
+        if not symbols:
+            # Maintenance: believed, it would take every subscription back for ever.
+            raise BadFrame("the exchange says that it trades nothing", response.body)
+        return symbols
 
     @property
     def _request(self) -> RestRequest:

@@ -85,8 +85,11 @@ class Agenda:
             return False
         timer.action = None
         self._pending -= 1
-        timer._queue.cancelled += 1
-        timer._queue.trim()
+        queue = timer._queue
+        queue.cancelled += 1
+        queue.trim()
+        if not queue.timers and len(self._heap) > 2 * self._pending + 64:
+            self._forget_empty_queues()
         return True
 
     def next_due(self) -> float | None:
@@ -97,10 +100,11 @@ class Agenda:
         """The actions that are due, in order of their time."""
         due: list[Callable[[], None]] = []
         while self._heap and self._heap[0][0] <= now:
-            _, _, queue = heapq.heappop(self._heap)
+            when, _, queue = heapq.heappop(self._heap)
             queue.listed = False
             queue.trim()
-            if queue.timers and queue.timers[0].when <= now:
+            # An early entry goes back first: what it stands for now may be due, but after what others stand for.
+            if queue.timers and queue.timers[0].when <= when:
                 timer = queue.timers.popleft()
                 if timer.action is not None:
                     due.append(timer.action)
@@ -112,6 +116,16 @@ class Agenda:
             else:
                 self._queues.pop(queue.delay, None)
         return due
+
+    def _forget_empty_queues(self) -> None:
+        """Drop the heap entries of delays that nobody waits for: without this, timeouts that all differ and are nearly always
+        cancelled would each hold an entry for their whole length."""
+        for _, _, queue in self._heap:
+            if not queue.timers:
+                queue.listed = False
+                del self._queues[queue.delay]
+        self._heap = [entry for entry in self._heap if entry[2].listed]
+        heapq.heapify(self._heap)
 
     def _push(self, queue: _Queue) -> None:
         self._sequence += 1

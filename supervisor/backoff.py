@@ -22,6 +22,8 @@ from typing import Any, NoReturn
 
 from attrs import Attribute, field, frozen
 
+from supervisor.errors import SpecError
+
 __all__ = ["Backoff", "BackoffKind"]
 
 
@@ -35,7 +37,7 @@ class BackoffKind(Enum):
 
 
 def _refuse(field: str, value: object, expected: str) -> NoReturn:
-    raise ValueError(f"Backoff got {field}={value!r}; expected {expected}")
+    raise SpecError(f"Backoff.{field}", value, expected)
 
 
 def _is_number(value: object) -> bool:
@@ -97,7 +99,7 @@ class Backoff:
         give_up_after: this many failures in a row exhaust the schedule; None never gives up.
 
     Raises:
-        ValueError: a field is out of its range; says what was given, what was expected and what to type.
+        SpecError: a field is out of its range; says what was given, what was expected and what to type.
     """
 
     initial: float = field(default=1.0, validator=_number(_ABOVE_ZERO, "seconds above 0, for example initial=1.0"))
@@ -122,7 +124,7 @@ class Backoff:
             scale: multiplies the delay before it is capped and spread.
 
         Raises:
-            ValueError: fewer than 1 failure.
+            SpecError: fewer than 1 failure.
         """
         if failures < 1:
             _refuse("failures", failures, "a count of 1 or more: the first failure is 1")

@@ -91,22 +91,32 @@ def is_fatal(reason: ExitReason) -> bool:
     return isinstance(reason, Failed) and not isinstance(reason.error, Exception)
 
 
-def classify(error: BaseException) -> ExitReason:
+def classify(error: BaseException, cancelled: type[BaseException] | tuple[type[BaseException], ...] = ()) -> ExitReason:
     """The exit reason that an exception means when it leaves a life.
 
-    A group is read by its leaves: all of them `Stop` is a stop, a fatal one is fatal, a single one is that one; otherwise the
-    group is the error.
+    A group is read by its leaves: all of them `Stop` is a stop, the worst of them; a fatal one is fatal, a single one is that
+    one; otherwise the group is the error.
+
+    Args:
+        error: what left the life.
+        cancelled: the loop's cancellation. In a group beside something else it says nothing of its own: a task group cancels
+            its other tasks when one fails.
     """
-    if isinstance(error, BaseExceptionGroup):
-        leaves = list(_leaves(error))
-        fatal = next((leaf for leaf in leaves if not isinstance(leaf, Exception)), None)
-        if fatal is not None:
-            return Failed(fatal)
-        failures = [leaf for leaf in leaves if not isinstance(leaf, Stop)]
-        if not failures:
-            return classify(leaves[0])
-        return Failed(failures[0]) if len(leaves) == 1 else Failed(error)
-    return error.reason if isinstance(error, Stop) else Failed(error)
+    if not isinstance(error, BaseExceptionGroup):
+        return error.reason if isinstance(error, Stop) else Failed(error)
+    rest = error.split(cancelled)[1] if cancelled else error
+    if rest is None:
+        return Failed(next(_leaves(error)))
+    leaves = list(_leaves(rest))
+    fatal = next((leaf for leaf in leaves if not isinstance(leaf, Exception)), None)
+    if fatal is not None:
+        return Failed(fatal)
+    if len(leaves) == 1:
+        return classify(leaves[0])
+    reasons = [leaf.reason for leaf in leaves if isinstance(leaf, Stop)]
+    if len(reasons) < len(leaves):
+        return Failed(rest)
+    return max(reasons, key=lambda reason: (is_fatal(reason), is_abnormal(reason)))
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

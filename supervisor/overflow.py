@@ -115,7 +115,7 @@ class _Conflating(BoundedQueue):
         cell = None if key is None else self._cells.get(key)
         if cell is not None:
             dropped, cell[0] = cell[0], item
-            return dropped
+            return NOTHING if dropped is item else dropped
         dropped = self.take() if self.full else NOTHING
         cell = [item, key]
         self.items.append(cell)

@@ -145,7 +145,7 @@ class Child:
     wanted: bool = False
     """A group restart will start it when its turn comes."""
     first: bool = True
-    """The life that is starting is not a restart: its failure is the asker's, or the first start's."""
+    """Its next start, or the one in progress, is no restart: a failure is the asker's, or the first start's."""
     delayed: bool = False
     """A `Wait` is pending."""
     overdue: bool = False
@@ -333,7 +333,7 @@ class RestartMachine:
         """Close the place of a child that has no life to come. Under a supervisor that ends, places wait for its next life."""
         if self.stage is Stage.STOPPING or child.wanted:
             return
-        undo, child.undo = child.undo, False
+        undo, child.undo, child.first = child.undo, False, False
         if undo and child.parked:
             self._park(child)
         else:
@@ -357,6 +357,7 @@ class RestartMachine:
             self._stop_all(Failed(error))
             return
         self._answer_starter(child, error)
+        child.first = False
         if child.parked:
             self._park(child)
         else:
@@ -450,10 +451,9 @@ class RestartMachine:
         self.stage = Stage.CLEARING
         group = [other for other in self.children.values() if other.order >= self._low]
         for other in group:
-            asked_for = other.starter is not None and not other.undo
             out = other.phase is Phase.GAVE_UP or other.parked or other.fresh or other.spec.restart is Restart.TEMPORARY
-            other.wanted = asked_for or not out
-            other.first = asked_for or (other.first and not self._ready)
+            other.first = other.first and not other.undo
+            other.wanted = other.first or not out
             other.undo = other.undo and out
         self._plan = [other.key for other in group]
         self._stop_next()

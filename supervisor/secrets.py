@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 __all__ = ["HIDDEN", "Secret", "redact"]
@@ -48,26 +49,27 @@ class Secret(Generic[T]):
         raise TypeError("a Secret is not pickled: reveal() it where it is needed")
 
 
-_SECRET_KEYS = re.compile(
-    r"api[-_ ]?key|secret|passphrase|password|passwd|signature|token|authorization|cookie|private[-_ ]?key|mnemonic"
-    r"|listen[-_ ]?key|x-mbx-apikey",
-    re.IGNORECASE,
+_WORDS = (
+    r"api[-_ ]?key|secret|passphrase|password|passwd|signature|token|authorization|cookie"
+    r"|private[-_ ]?key|listen[-_ ]?key|access[-_ ]?key|(?<![a-z])sign(?![a-z])|mnemonic"
 )
+_SECRET_KEYS = re.compile(_WORDS, re.IGNORECASE)
+_QUOTED = r"""(\\*["'])(?s:\\.|[^\\])*?(?:\2|\Z)"""
 _IN_TEXT: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"(\w+://)[^/@\s]+@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|\Z)", re.DOTALL), HIDDEN),
+    (re.compile(r"(\w+://)[^/\s]+@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {HIDDEN}"),
     (
-        re.compile(
-            r"((?:api_?key|secret|passphrase|password|signature|token|listen_?key)[\"']?\s*[=:]\s*[\"']?)[^&\s\"',;]+",
-            re.IGNORECASE,
-        ),
+        # The rest of the line, because a header's value has spaces in it: `Authorization: Token abc`, `Cookie: a=b; c=d`.
+        re.compile(rf"""((?:authorization|cookie)[\w-]*[\\"']*\s*[=:]\s*)(?:{_QUOTED}|[^\r\n"']+)""", re.IGNORECASE),
         rf"\1{HIDDEN}",
     ),
-    (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {HIDDEN}"),
-    (re.compile(r"-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|\Z)", re.DOTALL), HIDDEN),
+    (re.compile(rf"""((?:{_WORDS})[\w-]*[\\"']*\s*[=:]\s*)(?:{_QUOTED}|[^&\s"',;]+)""", re.IGNORECASE), rf"\1{HIDDEN}"),
 )
 _MAX_DEPTH = 8
 _MAX_ITEMS = 100
 _MAX_TEXT = 10_000
+_MAX_SECRET = 512
 
 
 def redact(value: object, _depth: int = 0) -> Any:
@@ -82,21 +84,35 @@ def redact(value: object, _depth: int = 0) -> Any:
     if isinstance(value, Secret):
         return HIDDEN
     if isinstance(value, bytes | bytearray):
-        value = bytes(value[:_MAX_TEXT]).decode("utf-8", "replace")
+        value = bytes(value[: _MAX_TEXT + 1]).decode("utf-8", "replace")
     if isinstance(value, str):
         return _redact_text(value)
     if _depth >= _MAX_DEPTH:
         return "…"
     if isinstance(value, Mapping):
-        items = list(value.items())[:_MAX_ITEMS]
-        return {key: HIDDEN if _SECRET_KEYS.search(str(key)) else redact(item, _depth + 1) for key, item in items}
+        shown = ((_redact_key(key), item) for key, item in islice(value.items(), _MAX_ITEMS))
+        return {key: HIDDEN if _SECRET_KEYS.search(str(key)) else redact(item, _depth + 1) for key, item in shown}
     if isinstance(value, list | tuple | set | frozenset):
-        return [redact(item, _depth + 1) for item in list(value)[:_MAX_ITEMS]]
-    return _redact_text(str(value) if isinstance(value, BaseException) else repr(value))
+        return [redact(item, _depth + 1) for item in islice(value, _MAX_ITEMS)]
+    return _redact_text(_shown(value))
+
+
+def _redact_key(key: object) -> Any:
+    if key is None or isinstance(key, bool | int | float):
+        return key
+    return redact(key) if isinstance(key, str | bytes | Secret) else _redact_text(_shown(key))
+
+
+def _shown(value: object) -> str:
+    try:
+        return str(value) if isinstance(value, BaseException) else repr(value)
+    except Exception as error:  # noqa: BLE001  # what cannot show itself must not silence what is said about it
+        return f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"
 
 
 def _redact_text(text: str) -> str:
-    text = text[:_MAX_TEXT]
+    head = text[:_MAX_TEXT]
     for pattern, replacement in _IN_TEXT:
-        text = pattern.sub(replacement, text)
-    return text
+        head = pattern.sub(replacement, head)
+    # A secret that the cut went through may no longer look like one, so nothing is shown that is close to the cut.
+    return head if len(text) <= _MAX_TEXT else head[:-_MAX_SECRET] + "…"

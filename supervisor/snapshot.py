@@ -73,9 +73,10 @@ class TreeSnapshot(Struct, frozen=True, kw_only=True):
         lines = ["digraph tree {", "  node [shape=box, fontname=Helvetica];"]
         for _, child in self.flat():
             colour = _COLOURS.get(child.phase, "white")
-            label = f"{child.id}\\n{child.phase} · life {child.incarnation}"
-            lines.append(f'  "{child.path}" [label="{label}", style=filled, fillcolor={colour}];')
-            lines += [f'  "{child.path}" -> "{below.path}";' for below in child.children]
+            label = f"{_quoted(child.id)}\\n{child.phase} · life {child.incarnation}"
+            node = _quoted(child.path)
+            lines.append(f'  "{node}" [label="{label}", style=filled, fillcolor={colour}];')
+            lines += [f'  "{node}" -> "{_quoted(below.path)}";' for below in child.children]
         return "\n".join([*lines, "}"])
 
     def __str__(self) -> str:
@@ -91,6 +92,11 @@ _COLOURS = {
 }
 
 
+def _quoted(text: str) -> str:
+    """Text as it stands between Graphviz' quotes."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
 def _line(child: ChildSnapshot) -> str:
     parts = [child.id, child.phase]
     if child.incarnation:
@@ -104,5 +110,5 @@ def _line(child: ChildSnapshot) -> str:
     if child.dropped:
         parts.append(f"{child.dropped} dropped")
     if child.last_exit is not None:
-        parts.append(f"last: {child.last_exit}")
+        parts.append(f"last: {' '.join(child.last_exit.split())}")
     return " · ".join(parts)

@@ -122,7 +122,12 @@ class Overflow(Enum):
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return not math.isnan(value)
+    except OverflowError:  # a whole number that no clock can be added to
+        return False
 
 
 def _one_of(kind: type[Enum]) -> Any:
@@ -162,6 +167,14 @@ def _count(least: int, *, optional: bool = False) -> Any:
             raise SpecError(f"{type(instance).__name__}.{attribute.name}", value, expected)
 
     return check
+
+
+def _store(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    # By its methods: the port itself is on a higher floor.
+    if value is not None and not all(
+        callable(getattr(value, verb, None)) for verb in ("get", "put", "delete", "scan", "flush")
+    ):
+        raise SpecError(f"{type(instance).__name__}.{attribute.name}", value, "a Store, such as MemoryStore(), or None")
 
 
 def _function(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -273,7 +286,7 @@ class ActorSpec(ChildSpec, Generic[M]):
         kw_only=True,
     )
     mailbox: Mailbox = field(default=Mailbox(), validator=_kind_of(Mailbox, "a Mailbox, such as Mailbox(100)"), kw_only=True)
-    store: Store | None = field(default=None, kw_only=True)
+    store: Store | None = field(default=None, validator=_store, kw_only=True)
     """Where `remember` keeps its state; None: where the nearest supervisor above says, or in memory."""
     start_timeout: float = field(default=30.0, validator=_seconds(), kw_only=True)
     """Seconds that `on_start` may take."""
@@ -310,7 +323,7 @@ class SupervisorSpec(ChildSpec):
     auto_shutdown: AutoShutdown = field(default=AutoShutdown.NEVER, validator=_one_of(AutoShutdown), kw_only=True)
     scoped: bool = field(default=False, validator=_kind_of(bool, "True or False"), kw_only=True)
     """True: names given below are seen only below, so that two such trees can stand side by side."""
-    store: Store | None = field(default=None, kw_only=True)
+    store: Store | None = field(default=None, validator=_store, kw_only=True)
     """Where the actors below keep their state, unless their own spec says otherwise."""
 
     def __attrs_post_init__(self) -> None:
@@ -332,7 +345,7 @@ class DynamicSupervisorSpec(ChildSpec):
     )
     auto_shutdown: AutoShutdown = field(default=AutoShutdown.NEVER, validator=_one_of(AutoShutdown), kw_only=True)
     scoped: bool = field(default=False, validator=_kind_of(bool, "True or False"), kw_only=True)
-    store: Store | None = field(default=None, kw_only=True)
+    store: Store | None = field(default=None, validator=_store, kw_only=True)
 
 
 def check_children(
@@ -348,7 +361,7 @@ def check_children(
     """
     seen: set[str] = set()
     for child in children:
-        if not isinstance(child, ChildSpec):
+        if not isinstance(child, ActorSpec | TaskSpec | SupervisorSpec | DynamicSupervisorSpec):
             raise SpecError(where, child, "specs only: ActorSpec, TaskSpec, SupervisorSpec or DynamicSupervisorSpec")
         if child.id in seen:
             raise SpecError(where, child.id, "ids that differ; this one stands there twice")

@@ -51,6 +51,13 @@ def _words(kind: str) -> str:
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in kind).strip()
 
 
+def _complaint(broken: Sink, error: Exception) -> str:
+    try:
+        return f"{broken!r}: {type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001  # it cannot even be named
+        return f"a {type(broken).__name__}: {type(error).__name__}"
+
+
 class EventStream:
     """An event sink that is read with `async for`. Bounded: what a slow reader missed is itself an event.
 
@@ -128,7 +135,7 @@ class Telemetry:
                 sink.close()
 
     def _complain(self, broken: Sink, event: Event, error: Exception) -> None:
-        complaint = SinkFailed(path=event.path, at=event.at, error=f"{broken!r}: {type(error).__name__}: {error}")
+        complaint = SinkFailed(path=event.path, at=event.at, error=_complaint(broken, error))
         for sink in tuple(self._sinks):
             if sink is not broken:
                 try:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import anyio
 
 from supervisor.agenda import Agenda, Timer
-from supervisor.parking import Parker
+from supervisor.parking import Parker, give_way
 
 __all__ = ["Timekeeper"]
 
@@ -60,6 +60,8 @@ class Timekeeper:
                     if not self._closed and (due is None or due > self._now()):
                         await self._parker.park()
                 self._scope = None
+                if due is not None and due <= self._now():
+                    await give_way()  # timers that set themselves again at once would otherwise never let anyone else run
 
     def close(self) -> None:
         """End `run`. Timers that are pending are never done."""

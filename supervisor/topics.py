@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from attrs import frozen
 
 from supervisor.messages import Skipped
-from supervisor.overflow import NOTHING, BoundedQueue
+from supervisor.overflow import FAIL, NOTHING, BoundedQueue
 from supervisor.parking import Parker
 
 __all__ = ["Carries", "Subscriber", "Subscription", "Topic", "Topics"]
@@ -105,7 +105,7 @@ class _Buffer:
         if dropped is NOTHING:
             return True
         self.skipped += 1
-        return dropped is not message
+        return dropped is not message and dropped is not FAIL
 
     def close(self) -> None:
         if not self.closed:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from supervisor import SpecError
 from supervisor.backoff import Backoff, BackoffKind
 
 RANDOM = st.floats(0, 1, exclude_max=True)
@@ -72,7 +73,7 @@ def test_a_huge_count_of_failures_does_not_overflow(kind: BackoffKind, failures:
 
 
 def test_failures_count_from_one() -> None:
-    with pytest.raises(ValueError, match="failures=0; expected a count of 1 or more"):
+    with pytest.raises(SpecError, match="Backoff.failures is 0; expected a count of 1 or more"):
         Backoff().delay(0, 0.5)
 
 
@@ -96,30 +97,30 @@ def test_a_schedule_without_give_up_after_is_never_exhausted() -> None:
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"initial": 0}, "Backoff got initial=0; expected seconds above 0, for example initial=1.0"),
-        ({"initial": -1.0}, "initial=-1.0; expected seconds above 0"),
-        ({"initial": True}, "initial=True; expected seconds above 0"),
-        ({"initial": "1"}, "initial='1'; expected seconds above 0"),
-        ({"initial": math.nan}, "initial=nan; expected seconds above 0"),
+        ({"initial": 0}, "Backoff.initial is 0; expected seconds above 0, for example initial=1.0"),
+        ({"initial": -1.0}, "Backoff.initial is -1.0; expected seconds above 0"),
+        ({"initial": True}, "Backoff.initial is True; expected seconds above 0"),
+        ({"initial": "1"}, "Backoff.initial is '1'; expected seconds above 0"),
+        ({"initial": math.nan}, "Backoff.initial is nan; expected seconds above 0"),
         (
             {"initial": 60.0},
-            "maximum=30.0; expected seconds, no less than initial=60.0, for example maximum=1800.0",
+            "Backoff.maximum is 30.0; expected seconds, no less than initial=60.0, for example maximum=1800.0",
         ),
-        ({"maximum": math.inf}, "maximum=inf; expected seconds"),
-        ({"maximum": None}, "maximum=None; expected seconds"),
-        ({"factor": 0.5}, "factor=0.5; expected a number of 1 or more"),
-        ({"jitter": 1.1}, "jitter=1.1; expected a share from 0 to 1"),
-        ({"jitter": -0.1}, "jitter=-0.1; expected a share from 0 to 1"),
-        ({"kind": "fixed"}, "kind='fixed'; expected one of FIXED, LINEAR, EXPONENTIAL, FIBONACCI"),
-        ({"reset_after": 0}, "reset_after=0; expected seconds above 0, or None"),
-        ({"reset_after": "soon"}, "reset_after='soon'; expected seconds above 0, or None"),
-        ({"give_up_after": 0}, "give_up_after=0; expected a count of 1 or more, or None"),
-        ({"give_up_after": 2.5}, "give_up_after=2.5; expected a count of 1 or more, or None"),
-        ({"give_up_after": True}, "give_up_after=True; expected a count of 1 or more, or None"),
+        ({"maximum": math.inf}, "Backoff.maximum is inf; expected seconds"),
+        ({"maximum": None}, "Backoff.maximum is None; expected seconds"),
+        ({"factor": 0.5}, "Backoff.factor is 0.5; expected a number of 1 or more"),
+        ({"jitter": 1.1}, "Backoff.jitter is 1.1; expected a share from 0 to 1"),
+        ({"jitter": -0.1}, "Backoff.jitter is -0.1; expected a share from 0 to 1"),
+        ({"kind": "fixed"}, "Backoff.kind is 'fixed'; expected one of FIXED, LINEAR, EXPONENTIAL, FIBONACCI"),
+        ({"reset_after": 0}, "Backoff.reset_after is 0; expected seconds above 0, or None"),
+        ({"reset_after": "soon"}, "Backoff.reset_after is 'soon'; expected seconds above 0, or None"),
+        ({"give_up_after": 0}, "Backoff.give_up_after is 0; expected a count of 1 or more, or None"),
+        ({"give_up_after": 2.5}, "Backoff.give_up_after is 2.5; expected a count of 1 or more, or None"),
+        ({"give_up_after": True}, "Backoff.give_up_after is True; expected a count of 1 or more, or None"),
     ],
 )
 def test_a_wrong_field_is_refused_with_what_to_type(wrong: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(ValueError, match="Backoff got") as caught:
+    with pytest.raises(SpecError) as caught:
         Backoff(**wrong)
     assert sentence in str(caught.value)
 

@@ -86,7 +86,8 @@ class Report:
         """The figures, each with its name."""
         times = sorted(result.recovered_in for result in self.results if result.recovered_in is not None)
         recovery = f"median {median(times):.2f} s, worst {times[-1]:.2f} s" if times else "nothing to recover"
-        least = {symbol: min(result.compared.get(symbol, 0) for result in self.results) for symbol in self.results[0].compared}
+        symbols = self.results[0].compared if self.results else {}
+        least = {symbol: min(result.compared.get(symbol, 0) for result in self.results) for symbol in symbols}
         who = ", ".join(f"{name} {count}" for name, count in sorted(self.restarted.items()))
         return [
             ("frames from the exchange", f"{self.frames:,}"),

@@ -59,7 +59,7 @@ def _tree_table(tree: TreeSnapshot, rates: Mapping[str, float], health: Mapping[
     for depth, child in tree.flat():
         level = health.get(child.id) if child.kind == "actor" else None
         table.add_row(
-            "  " * depth + child.id,
+            "│ " * (depth - 1) + "├ " * (depth > 0) + child.id,
             Text(child.phase, style=_PHASES.get(child.phase, "red")),
             str(child.incarnation or "-"),
             _restarts(child),

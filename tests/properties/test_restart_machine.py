@@ -254,7 +254,10 @@ class Nursery:
 
 def fingerprint(machine: RestartMachine) -> list[Any]:
     children = [
-        [tuple(value) if isinstance(value, deque | list) else value for value in (getattr(child, at.name) for at in fields(Child))]
+        [
+            tuple(value) if isinstance(value, deque | list) else value
+            for value in (getattr(child, at.name) for at in fields(Child))
+        ]
         for child in machine.children.values()
     ]
     state = {name: copy(value) for name, value in vars(machine).items() if name not in {"children", "intensity"}}

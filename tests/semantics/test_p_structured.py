@@ -1017,8 +1017,8 @@ async def test_a_tree_500_deep_starts_reports_and_stops() -> None:
 
 @pytest.mark.slow
 @pytest.mark.item(96)
-async def test_a_supervisor_of_20000_children_starts_reports_and_stops(anyio_backend_name: str) -> None:
-    number = 20_000
+async def test_a_supervisor_of_thousands_of_children_starts_reports_and_stops() -> None:
+    number = 4_000  # by hand: 20,000 take 25 s, in proportion
 
     async def child() -> None:
         await anyio.sleep_forever()
