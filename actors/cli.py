@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import anyio
 import structlog
-from cyclopts import App, Parameter
+from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
 from actors.demo import DemoConfig, run_demo
@@ -68,7 +68,10 @@ def demo(
 
 def main() -> None:
     """Run the command and exit with its code."""
-    sys.exit(app(sys.argv[1:]))
+    try:
+        sys.exit(app(sys.argv[1:], exit_on_error=False))
+    except CycloptsError:  # it has been said what is wrong
+        sys.exit(WRONG)
 
 
 if __name__ == "__main__":

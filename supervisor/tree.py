@@ -81,6 +81,8 @@ class Slot:
     """The delay before its restart."""
     ended_with: ExitReason | None = None
     """How its last life ended."""
+    lives: int = 0
+    """How many it has had, over all lives of its supervisor: two lives at one place never have one number."""
 
 
 class Branch:
@@ -235,6 +237,8 @@ class SupervisorLife:
         except NameTaken as error:
             self._finish(Failed(error))
             return
+        for key, child in self.machine.children.items():
+            child.life = self.branch.slots[key].lives
         self.post(d.Begin())
 
     def request_stop(self, reason: ExitReason) -> None:
@@ -339,7 +343,7 @@ class SupervisorLife:
                 self._finish(Killed() if self._killed and not isinstance(reason, Failed) else reason)
 
     def _start_life(self, slot: Slot, incarnation: int) -> None:
-        slot.timer = None
+        slot.timer, slot.lives = None, incarnation
         try:
             slot.place.open()
         except NameTaken as error:

@@ -73,7 +73,7 @@ def test_a_huge_count_of_failures_does_not_overflow(kind: BackoffKind, failures:
 
 
 def test_failures_count_from_one() -> None:
-    with pytest.raises(SpecError, match="Backoff.failures is 0; expected a count of 1 or more"):
+    with pytest.raises(SpecError, match=r"failures is 0; expected a count of 1 or more"):
         Backoff().delay(0, 0.5)
 
 

@@ -52,5 +52,5 @@ def test_a_busy_port_is_one_plain_sentence() -> None:
 
 def test_a_wrong_option_says_which() -> None:
     done = oneforone("demo", "--backend", "twisted")
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert "twisted" in done.stdout + done.stderr

@@ -1,0 +1,333 @@
+"""An exchange that speaks Binance's protocol over the fakes in memory, the bot that is held against it, and what its consumers saw.
+
+The market is one step per `tick` and symbol: one trade, one quote and one book delta, with ids that count up by one, so that
+every hole shows in the ids and every quote says what the top of the book is.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from decimal import Decimal
+from typing import Any
+
+import anyio
+import msgspec
+from attrs import define, field
+
+from actors.bot_tree import bot_tree
+from actors.errors import ConnectFailed, ConnectionLost
+from actors.exchange_tree import TreeOptions, exchange_tree
+from actors.exchanges.binance import LIMITS, Binance
+from actors.feeds import books, quotes, trades
+from actors.link_state import LinkLimits
+from actors.market import Disconnected, Feed, Gap, Rejected, Resumed
+from actors.ports import FrameKind, Limits, RestRequest, RestResponse
+from actors.resilience import BreakerConfig
+from actors.stream import StreamOptions
+from actors.transport import MemoryRest, MemoryServer, MemoryTransport
+from supervisor import Backoff, ChildSpec, Event, RestartScheduled, Supervisor, Topic, open_supervisor
+
+MARKERS = (Disconnected, Resumed, Gap, Rejected)
+SUFFIXES = {Feed.TRADES: "trade", Feed.QUOTES: "bookTicker", Feed.BOOK: "depth@100ms"}
+STREAM_URLS = ("wss://one", "wss://two")
+REST_URLS = ("https://one", "https://two")
+
+PATIENCE = 300.0
+"""Seconds of virtual time after which a test gives up waiting."""
+
+STREAM = StreamOptions(
+    silence={Feed.TRADES: 6.0, Feed.QUOTES: 3.0, Feed.BOOK: 3.0},
+    beat=0.5,
+    bad_frames=20,
+    reconnect=Backoff(initial=0.25, maximum=2.0, reset_after=2.0),
+)
+OPTIONS = TreeOptions(breaker=BreakerConfig(open_for=5.0, successes=1), stream=STREAM, links=LinkLimits(stable_after=3.0))
+
+
+def stream_of(native: str, feed: Feed) -> str:
+    return f"{native.lower()}@{SUFFIXES[feed]}"
+
+
+@define(eq=False)
+class Market:
+    """One symbol."""
+
+    native: str
+    trade_id: int = 100
+    update_id: int = 1000
+    bids: dict[Decimal, Decimal] = field(factory=lambda: {Decimal(100 - n): Decimal(1) for n in range(5)})
+    asks: dict[Decimal, Decimal] = field(factory=lambda: {Decimal(101 + n): Decimal(1) for n in range(5)})
+
+    def step(self) -> dict[Feed, dict[str, Any]]:
+        self.trade_id += 1
+        self.update_id += 1
+        number = self.update_id
+        price, quantity = Decimal(100), Decimal(number % 7 + 1)
+        self.bids[price] = quantity
+        ask = min(self.asks)
+        top = {"u": number, "s": self.native, "b": "100", "B": str(quantity), "a": str(ask), "A": str(self.asks[ask])}
+        trade = {"e": "trade", "s": self.native, "t": self.trade_id, "p": "100", "q": "1", "T": number, "m": True}
+        delta = {"e": "depthUpdate", "s": self.native, "U": number, "u": number, "b": [["100", str(quantity)]], "a": []}
+        return {Feed.TRADES: trade, Feed.QUOTES: top, Feed.BOOK: delta}
+
+    def depth(self, behind: int = 0) -> bytes:
+        levels = {
+            "bids": [[str(price), str(self.bids[price])] for price in sorted(self.bids, reverse=True)],
+            "asks": [[str(price), str(self.asks[price])] for price in sorted(self.asks)],
+        }
+        return msgspec.json.encode({"lastUpdateId": self.update_id - behind, **levels})
+
+
+@define(eq=False)
+class Connection:
+    """One connection, as the exchange sees it."""
+
+    server: MemoryServer
+    streams: set[str] = field(factory=set)
+    received: list[tuple[float, FrameKind, Any]] = field(factory=list)
+    """(when, kind, what) of every frame of the client."""
+
+    @property
+    def open(self) -> bool:
+        return self.server.lost is None
+
+    def asked(self, method: str) -> list[list[str]]:
+        """The parameters of every such request."""
+        texts = [what for _, kind, what in self.received if kind is FrameKind.TEXT]
+        return [request["params"] for request in texts if request["method"] == method]
+
+
+@define(eq=False)
+class FakeExchange:
+    """Plays the exchange."""
+
+    symbols: Sequence[str] = ("BTCUSDT", "ETHUSDT")
+    tick: float = 0.5
+    limits: Limits = LIMITS
+    ping_every: float = 20.0
+    transport: MemoryTransport = field(factory=MemoryTransport)
+    rest: MemoryRest = field(init=False)
+    markets: dict[str, Market] = field(init=False)
+    connections: list[Connection] = field(factory=list)
+    muted: set[str] = field(factory=set)
+    """Streams that are confirmed and deliver nothing."""
+    refused: dict[str, str] = field(factory=dict)
+    """{stream: why a request with it is refused}"""
+    skip: Counter[str] = field(factory=Counter)
+    """{stream: frames that get lost}"""
+    stalled: bool = False
+    """Nothing is sent at all, answers excepted."""
+    drops: bool = False
+    """Connections are accepted and dropped before anything is sent."""
+    behind: int = 0
+    """How many updates a snapshot is behind."""
+    answer: Callable[[RestRequest], RestResponse | None] | None = None
+    """Answers instead, unless with None."""
+
+    def __attrs_post_init__(self) -> None:
+        self.rest = MemoryRest(self._answer)
+        self.markets = {native: Market(native) for native in self.symbols}
+
+    def binance(self) -> Binance:
+        return Binance.at(stream_urls=STREAM_URLS, rest_urls=REST_URLS, limits=self.limits)
+
+    @property
+    def open(self) -> list[Connection]:
+        return [connection for connection in self.connections if connection.open]
+
+    def of(self, native: str) -> Connection:
+        """The open connection that has this symbol's streams."""
+        (found,) = [one for one in self.open if any(name.startswith(native.lower() + "@") for name in one.streams)]
+        return found
+
+    def abort(self) -> None:
+        for connection in self.open:
+            connection.server.abort()
+
+    def close(self) -> None:
+        for connection in self.open:
+            connection.server.close(1001, "going away")
+
+    def announce_shutdown(self) -> None:
+        for connection in self.open:
+            send(connection, {"stream": "!serverShutdown", "data": {"e": "serverShutdown", "E": 1}})
+
+    async def run(self) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._trade)
+            while True:
+                server = await self.transport.accept()
+                if self.drops:
+                    server.abort()
+                    continue
+                connection = Connection(server)
+                self.connections.append(connection)
+                group.start_soon(self._serve, connection)
+                group.start_soon(self._ping, connection)
+
+    async def _trade(self) -> None:
+        while True:
+            await anyio.sleep(self.tick)
+            for market in self.markets.values():
+                for feed, event in market.step().items():
+                    self._publish(stream_of(market.native, feed), event)
+
+    def _publish(self, stream: str, event: dict[str, Any]) -> None:
+        if self.skip[stream] > 0:
+            self.skip[stream] -= 1
+            return
+        if self.stalled or stream in self.muted:
+            return
+        for connection in self.connections:
+            if connection.open and stream in connection.streams:
+                send(connection, {"stream": stream, "data": event})
+
+    async def _ping(self, connection: Connection) -> None:
+        for number in itertools.count():
+            await anyio.sleep(self.ping_every)
+            if not connection.open:
+                return
+            connection.server.ping(str(number).encode())
+
+    async def _serve(self, connection: Connection) -> None:
+        while True:
+            try:
+                frame = await connection.server.received()
+            except ConnectionLost:
+                return
+            what = msgspec.json.decode(frame.payload) if frame.kind is FrameKind.TEXT else frame.payload
+            connection.received.append((anyio.current_time(), frame.kind, what))
+            if frame.kind is FrameKind.TEXT:
+                self._obey(connection, what)
+
+    def _obey(self, connection: Connection, request: dict[str, Any]) -> None:
+        refused = [self.refused[name] for name in request["params"] if name in self.refused]
+        if refused:
+            send(connection, {"error": {"code": 2, "msg": refused[0]}, "id": request["id"]})
+            return
+        change = connection.streams.update if request["method"] == "SUBSCRIBE" else connection.streams.difference_update
+        change(request["params"])
+        send(connection, {"result": None, "id": request["id"]})
+
+    def _answer(self, base_url: str, request: RestRequest) -> RestResponse:
+        special = None if self.answer is None else self.answer(request)
+        if special is not None:
+            return special
+        if request.path.endswith("exchangeInfo"):
+            listed = [{"symbol": native, "status": "TRADING"} for native in self.symbols]
+            return RestResponse(200, msgspec.json.encode({"symbols": listed}))
+        return RestResponse(200, self.markets[request.params["symbol"]].depth(self.behind))
+
+
+def send(connection: Connection, value: object) -> None:
+    if connection.open:
+        connection.server.send(msgspec.json.encode(value).decode())
+
+
+def no_answer(request: RestRequest) -> RestResponse:
+    raise ConnectFailed("https://one", "nobody answers")
+
+
+@define(eq=False)
+class Bot:
+    """A running tree, and all that its consumers saw."""
+
+    exchange: FakeExchange
+    root: Supervisor
+    topics: Sequence[Topic[Any]]
+    events: list[Event]
+    seen: dict[str, list[Any]] = field(factory=dict)
+    """{topic: everything that came on it}"""
+
+    @property
+    def venue(self) -> Supervisor:
+        return self.root.supervisor("binance")
+
+    @property
+    def streams(self) -> Supervisor:
+        return self.venue.supervisor("streams").supervisor("streams")
+
+    @property
+    def workers(self) -> Supervisor:
+        return self.venue.supervisor("recovery").supervisor("workers")
+
+    @property
+    def restarts(self) -> Counter[str]:
+        return Counter(event.path for event in self.events if isinstance(event, RestartScheduled))
+
+    def data(self, topic: Topic[Any]) -> list[Any]:
+        return [event for event in self.seen[topic.key] if not isinstance(event, MARKERS)]
+
+    def markers(self, topic: Topic[Any]) -> list[Any]:
+        return [event for event in self.seen[topic.key] if isinstance(event, MARKERS)]
+
+    def words(self, topic: Topic[Any]) -> list[str]:
+        """What came on a topic, by kind; runs of data count once."""
+        kinds = [type(event).__name__ if isinstance(event, MARKERS) else "data" for event in self.seen[topic.key]]
+        return [kind for kind, _ in itertools.groupby(kinds)]
+
+    def follow(self, *topics: Topic[Any]) -> None:
+        """Keep what comes on other topics too."""
+        for topic in topics:
+            self._group.start_soon(self._follow, self.root.subscription(topic), self.seen.setdefault(topic.key, []))
+
+    def forget(self) -> None:
+        """What was seen until now does not matter."""
+        for seen in self.seen.values():
+            seen.clear()
+
+    async def delivers(self, *topics: Topic[Any], within: float = PATIENCE) -> None:
+        """Wait until each topic has delivered new data."""
+        topics = topics or tuple(self.topics)
+        before = {topic.key: len(self.data(topic)) for topic in topics}
+        await until(lambda: all(len(self.data(topic)) > before[topic.key] for topic in topics), within)
+
+    _group: Any = None
+
+    async def _follow(self, subscription: Any, seen: list[Any]) -> None:
+        async for event in subscription:
+            seen.append(event)
+
+
+async def until(condition: Callable[[], object], within: float = PATIENCE) -> None:
+    """Wait, in virtual time, until the condition holds."""
+    deadline = anyio.current_time() + within
+    while not condition():
+        assert anyio.current_time() < deadline, f"it did not come true within {within:g} s"
+        await anyio.sleep(0.05)
+
+
+def all_feeds(*symbols: str) -> list[Topic[Any]]:
+    return [make(f"binance:{symbol}") for symbol in symbols for make in (trades, quotes, books)]
+
+
+@asynccontextmanager
+async def running(
+    exchange: FakeExchange | None = None,
+    *,
+    feeds: Iterable[Topic[Any]] | None = None,
+    options: TreeOptions = OPTIONS,
+    beside: Iterable[ChildSpec] = (),
+    wait: bool = True,
+) -> AsyncIterator[Bot]:
+    """A bot at an exchange; entered when every feed delivers. Afterwards no connection may be open."""
+    exchange = exchange or FakeExchange()
+    topics = all_feeds("BTC/USDT", "ETH/USDT") if feeds is None else list(feeds)
+    spec = exchange_tree(
+        exchange.binance(), topics, transport=exchange.transport, open_rest=lambda: nullcontext(exchange.rest), options=options
+    )
+    events: list[Event] = []
+    async with anyio.create_task_group() as group:
+        group.start_soon(exchange.run)
+        async with open_supervisor(bot_tree(spec, beside=beside), sinks=[events.append], deadline=30.0) as root:
+            bot = Bot(exchange, root, topics, events)
+            bot._group = group
+            bot.follow(*topics)
+            if wait:
+                await until(lambda: all(bot.data(topic) for topic in topics))
+            yield bot
+        assert not exchange.open, "a connection is left open"
+        group.cancel_scope.cancel()
