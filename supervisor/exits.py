@@ -104,7 +104,9 @@ def classify(error: BaseException, cancelled: type[BaseException] | tuple[type[B
     """
     if not isinstance(error, BaseExceptionGroup):
         return error.reason if isinstance(error, Stop) else Failed(error)
-    rest = error.split(cancelled)[1] if cancelled else error
+    cut, rest = error.split(cancelled) if cancelled else (None, error)
+    if cut is None:
+        rest = error  # itself, not a copy: it is what people have seen elsewhere
     if rest is None:
         return Failed(next(_leaves(error)))
     leaves = list(_leaves(rest))

@@ -57,7 +57,7 @@ _SECRET_KEYS = re.compile(_WORDS, re.IGNORECASE)
 _QUOTED = r"""(\\*["'])(?s:\\.|[^\\])*?(?:\2|\Z)"""
 _IN_TEXT: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|\Z)", re.DOTALL), HIDDEN),
-    (re.compile(r"(\w+://)[^/\s]+@"), rf"\1{HIDDEN}@"),
+    (re.compile(r"\b(\w+://)[^/\s]+@"), rf"\1{HIDDEN}@"),
     (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {HIDDEN}"),
     (
         # The rest of the line, because a header's value has spaces in it: `Authorization: Token abc`, `Cookie: a=b; c=d`.

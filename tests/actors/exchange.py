@@ -1,4 +1,4 @@
-"""An exchange that speaks Binance's protocol over the fakes in memory, the bot that is held against it, and what its consumers saw.
+"""An exchange that speaks Binance's protocol over the fakes in memory, the bot at it, and what its consumers saw.
 
 The market is one step per `tick` and symbol: one trade, one quote and one book delta, with ids that count up by one, so that
 every hole shows in the ids and every quote says what the top of the book is.
@@ -116,12 +116,15 @@ class FakeExchange:
     """Streams that are confirmed and deliver nothing."""
     refused: dict[str, str] = field(factory=dict)
     """{stream: why a request with it is refused}"""
+    refused_once: set[str] = field(factory=set)
+    """Streams of which the next request is refused."""
     skip: Counter[str] = field(factory=Counter)
     """{stream: frames that get lost}"""
     stalled: bool = False
     """Nothing is sent at all, answers excepted."""
-    drops: bool = False
-    """Connections are accepted and dropped before anything is sent."""
+    drops: str | None = None
+    """Connections to addresses that begin so are accepted, and dropped before anything is sent."""
+    stream_urls: Sequence[str] = STREAM_URLS
     behind: int = 0
     """How many updates a snapshot is behind."""
     answer: Callable[[RestRequest], RestResponse | None] | None = None
@@ -132,7 +135,7 @@ class FakeExchange:
         self.markets = {native: Market(native) for native in self.symbols}
 
     def binance(self) -> Binance:
-        return Binance.at(stream_urls=STREAM_URLS, rest_urls=REST_URLS, limits=self.limits)
+        return Binance.at(stream_urls=self.stream_urls, rest_urls=REST_URLS, limits=self.limits)
 
     @property
     def open(self) -> list[Connection]:
@@ -160,7 +163,7 @@ class FakeExchange:
             group.start_soon(self._trade)
             while True:
                 server = await self.transport.accept()
-                if self.drops:
+                if self.drops is not None and server.url.startswith(self.drops):
                     server.abort()
                     continue
                 connection = Connection(server)
@@ -205,6 +208,9 @@ class FakeExchange:
 
     def _obey(self, connection: Connection, request: dict[str, Any]) -> None:
         refused = [self.refused[name] for name in request["params"] if name in self.refused]
+        once = self.refused_once.intersection(request["params"])
+        self.refused_once -= once
+        refused += [f"{name}: not now" for name in once]
         if refused:
             send(connection, {"error": {"code": 2, "msg": refused[0]}, "id": request["id"]})
             return
@@ -289,7 +295,7 @@ class Bot:
 
     async def _follow(self, subscription: Any, seen: list[Any]) -> None:
         async for event in subscription:
-            seen.append(event)
+            seen.append(event)  # noqa: PERF401  # it never ends: others read what is there
 
 
 async def until(condition: Callable[[], object], within: float = PATIENCE) -> None:
