@@ -167,20 +167,23 @@ async def _opened(
     outcome: BaseException | None = None
     cut: BaseException | None = None
     failure: BaseException | None = None
-    async with anyio.create_task_group() as nursery:
-        root = _Root(spec, nursery, sinks or (LogSink(),))
-        try:
-            if announce is not None:
-                announce(root)
-            root.begin()
-            with root.body:
-                await root.wait(root.begun)
-                if root.failure is None:
-                    yield root
-        except BaseException as error:  # noqa: BLE001  # raised again below: in here it would be wrapped in a group
-            outcome = error
-        cut = await root.end(deadline)
-        failure = root.failure
+    try:
+        async with anyio.create_task_group() as nursery:
+            root = _Root(spec, nursery, sinks or (LogSink(),))
+            try:
+                if announce is not None:
+                    announce(root)
+                root.begin()
+                with root.body:
+                    await root.wait(root.begun)
+                    if root.failure is None:
+                        yield root
+            except BaseException as error:  # noqa: BLE001  # raised again below: in here it would be wrapped in a group
+                outcome = error
+            cut = await root.end(deadline)
+            failure = root.failure
+    except anyio.get_cancelled_exc_class() as error:  # asyncio: leaving a nursery is a cancellation point
+        cut = cut or error
     outcome = outcome or cut
     cancelled = isinstance(outcome, anyio.get_cancelled_exc_class())
     if failure is not None and (outcome is None or cancelled):

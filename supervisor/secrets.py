@@ -61,10 +61,10 @@ _IN_TEXT: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE), rf"\1 {HIDDEN}"),
     (
         # The rest of the line, because a header's value has spaces in it: `Authorization: Token abc`, `Cookie: a=b; c=d`.
-        re.compile(rf"""((?:authorization|cookie)[\w-]*[\\"']*\s*[=:]\s*)(?:{_QUOTED}|[^\r\n"']+)""", re.IGNORECASE),
+        re.compile(rf"""((?:authorization|cookie)[\w-]{{0,64}}[\\"']*\s*[=:]\s*)(?:{_QUOTED}|[^\r\n"']+)""", re.IGNORECASE),
         rf"\1{HIDDEN}",
     ),
-    (re.compile(rf"""((?:{_WORDS})[\w-]*[\\"']*\s*[=:]\s*)(?:{_QUOTED}|[^&\s"',;]+)""", re.IGNORECASE), rf"\1{HIDDEN}"),
+    (re.compile(rf"""((?:{_WORDS})[\w-]{{0,64}}[\\"']*\s*[=:]\s*)(?:{_QUOTED}|[^&\s"',;]+)""", re.IGNORECASE), rf"\1{HIDDEN}"),
 )
 _MAX_DEPTH = 8
 _MAX_ITEMS = 100

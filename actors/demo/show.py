@@ -120,7 +120,9 @@ class _Show:
             if number == 0:
                 self.report.memory = (_memory(), 0.0)
             if self.config.plain:
-                self.console.print(phase_line(anyio.current_time() - self._began, result), highlight=False, soft_wrap=True)
+                self.console.print(
+                    phase_line(anyio.current_time() - self._began, result), highlight=False, soft_wrap=True, markup=False
+                )
 
     async def _conclude(self, root: Supervisor, observer: Observer, director: Director) -> None:
         """Count everything. Cancellation: may have happened."""

@@ -59,7 +59,7 @@ def _tree_table(tree: TreeSnapshot, rates: Mapping[str, float], health: Mapping[
     for depth, child in tree.flat():
         level = health.get(child.id) if child.kind == "actor" else None
         table.add_row(
-            "│ " * (depth - 1) + "├ " * (depth > 0) + child.id,
+            Text("│ " * (depth - 1) + "├ " * (depth > 0) + child.id),  # a Text, because in a str rich reads [brackets]
             Text(child.phase, style=_PHASES.get(child.phase, "red")),
             str(child.incarnation or "-"),
             _restarts(child),
@@ -84,10 +84,10 @@ def _plan_table(plan: Sequence[Phase], results: Sequence[PhaseResult]) -> Table:
         if number < len(results):
             result = results[number]
             mark = Text("✗", style="red") if result.trouble else Text("✓", style="green")
-            table.add_row(mark, phase.title, _outcome(result))
+            table.add_row(mark, Text(phase.title), Text(_outcome(result)))
         else:
             mark = Text("▶", style="yellow") if number == len(results) else Text("·", style="bright_black")
-            table.add_row(mark, phase.title, "")
+            table.add_row(mark, Text(phase.title), "")
     return table
 
 
@@ -109,7 +109,7 @@ def print_report(console: Console, report: Report) -> None:
     table.add_column(style="bright_black")
     table.add_column()
     for name, figure in report.lines():
-        table.add_row(name, figure)
+        table.add_row(name, Text(figure))
     broken = report.broken()
     verdict = Text("all invariants hold", style="bold green")
     if broken:

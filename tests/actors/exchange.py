@@ -334,6 +334,7 @@ async def running(
             bot.follow(*topics)
             if wait:
                 await until(lambda: all(bot.data(topic) for topic in topics))
+                await anyio.sleep(2.1)  # everything has been reported to everybody, and the connection counts as stable
             yield bot
         assert not exchange.open, "a connection is left open"
         group.cancel_scope.cancel()

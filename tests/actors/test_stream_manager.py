@@ -1,0 +1,183 @@
+"""StreamManager: kill it, a stream or the dynamic supervisor, and every subscription comes back; and nothing else restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import pytest
+
+from actors.exchange_tree import subscription_to
+from actors.feeds import books, quotes, trades
+from actors.market import Disconnected, Rejected
+from actors.ports import RestResponse
+from actors.protocol import STREAMS, Subscriptions, Unwant, Want
+from supervisor.testing import await_restart, crash, kill
+from tests.actors.exchange import Bot, FakeExchange, all_feeds, no_answer, running, until
+
+pytestmark = pytest.mark.anyio
+
+BTC, ETH = "binance:BTC/USDT", "binance:ETH/USDT"
+NOBODY = "binance:NOBODY/USDT"
+
+
+async def want(bot: Bot, *topics: Any) -> tuple[Rejected, ...]:
+    wanted = tuple(subscription_to(bot.exchange.binance(), topic) for topic in topics)
+    bot.follow(*topics)
+    return await bot.venue.ref(STREAMS).ask(Want(wanted))
+
+
+def unwant(bot: Bot, *topics: Any) -> None:
+    bot.venue.ref(STREAMS).tell(Unwant(tuple(subscription_to(bot.exchange.binance(), topic) for topic in topics)))
+
+
+def streams(bot: Bot) -> set[str]:
+    return {child.id for child in bot.streams.which_children()}
+
+
+@pytest.mark.parametrize("end", [crash, kill])
+async def test_without_its_manager_the_data_flows_on(end: Callable[[Any], None]) -> None:
+    async with running() as bot:
+        bot.forget()
+        manager = bot.venue.supervisor("streams").child("stream manager")
+        end(manager)
+        await await_restart(manager)
+        await bot.delivers()
+        assert [bot.words(topic) for topic in bot.topics] == [["data"]] * 6
+        assert bot.restarts == {"bot/binance/streams/stream manager": 1}
+
+
+@pytest.mark.parametrize("end", [crash, kill])
+async def test_every_subscription_comes_back_when_the_dynamic_supervisor_dies(end: Callable[[Any], None]) -> None:
+    async with running() as bot:
+        end(bot.venue.supervisor("streams").child("streams"))
+        await anyio.sleep(0.2)
+        await bot.delivers()
+        assert list(bot.restarts) == ["bot/binance/streams/streams"]
+
+
+@pytest.mark.parametrize("end", [crash, kill])
+async def test_the_death_of_the_dynamic_supervisor_is_a_hole_that_is_told_once(end: Callable[[Any], None]) -> None:
+    async with running(feeds=all_feeds("BTC/USDT")) as bot:
+        bot.forget()
+        await bot.delivers()
+        end(bot.venue.supervisor("streams").child("streams"))
+        await anyio.sleep(0.2)
+        await bot.delivers()
+        assert [bot.words(topic) for topic in bot.topics] == [["data", "Disconnected", "Resumed", "data"]] * 3
+
+
+async def test_what_is_wanted_at_run_time_is_delivered() -> None:
+    async with running(feeds=[trades(BTC)]) as bot:
+        assert await want(bot, quotes(BTC), books(ETH)) == ()
+        await bot.delivers(quotes(BTC), books(ETH))
+
+
+async def test_what_is_wanted_twice_is_subscribed_once() -> None:
+    async with running(feeds=[trades(BTC)]) as bot:
+        await want(bot, trades(BTC))
+        await anyio.sleep(10.0)
+        assert [connection.asked("SUBSCRIBE") for connection in bot.exchange.connections] == [[["btcusdt@trade"]]]
+
+
+async def test_another_feed_of_a_stream_that_runs_is_asked_for_on_its_connection() -> None:
+    async with running(feeds=[trades(BTC)]) as bot:
+        await want(bot, quotes(BTC))
+        await bot.delivers(quotes(BTC))
+        assert bot.words(trades(BTC)) == ["Resumed", "data"]
+        assert len(bot.exchange.connections) == 1
+
+
+async def test_what_was_wanted_at_run_time_survives_the_manager() -> None:
+    async with running(feeds=[trades(BTC)]) as bot:
+        await want(bot, books(ETH))
+        unwant(bot, trades(BTC))
+        await anyio.sleep(0.5)
+        kill(bot.venue.supervisor("streams").child("streams"))
+        await anyio.sleep(1.0)
+        await bot.delivers(books(ETH))
+        assert await bot.venue.ref(STREAMS).ask(Subscriptions()) == (subscription_to(bot.exchange.binance(), books(ETH)),)
+        assert streams(bot) == {"ETHUSDT"}
+
+
+async def test_the_stream_of_an_instrument_that_nobody_wants_any_more_is_stopped() -> None:
+    async with running() as bot:
+        unwant(bot, *all_feeds("ETH/USDT"))
+        await until(lambda: streams(bot) == {"BTCUSDT"})
+        await anyio.sleep(0.1)
+        assert len(bot.exchange.open) == 1
+        assert isinstance(bot.markers(trades(ETH))[-1], Disconnected)
+        assert not bot.restarts
+
+
+async def test_what_is_wanted_again_is_delivered_again() -> None:
+    async with running() as bot:
+        unwant(bot, *all_feeds("ETH/USDT"))
+        await until(lambda: streams(bot) == {"BTCUSDT"})
+        wanted = tuple(subscription_to(bot.exchange.binance(), topic) for topic in all_feeds("ETH/USDT"))
+        await bot.venue.ref(STREAMS).ask(Want(wanted))
+        await bot.delivers()
+
+
+async def test_an_unknown_symbol_is_an_error_to_who_asked_and_the_others_are_served() -> None:
+    async with running(feeds=[trades(BTC)]) as bot:
+        await anyio.sleep(3.0)
+        rejected = await want(bot, trades(NOBODY), books(ETH))
+        assert [str(no.subscription) for no in rejected] == ["trades:binance:NOBODY/USDT"]
+        assert "NOBODY/USDT" in rejected[0].reason
+        await bot.delivers(books(ETH), trades(BTC))
+        assert streams(bot) == {"BTCUSDT", "ETHUSDT"}
+
+
+async def test_an_unknown_symbol_in_the_spec_is_rejected_on_its_topic() -> None:
+    async with running(feeds=[trades(BTC), quotes(NOBODY)], wait=False) as bot:
+        await until(lambda: bot.markers(quotes(NOBODY)))
+        assert bot.words(quotes(NOBODY)) == ["Rejected"]
+        await bot.delivers(trades(BTC))
+        await anyio.sleep(10.0)
+        assert streams(bot) == {"BTCUSDT"}
+        assert bot.words(quotes(NOBODY)) == ["Rejected"]
+
+
+def refusing(status: int, body: bytes = b"") -> Any:
+    return lambda request: RestResponse(status, body) if "exchangeInfo" in request.path else None
+
+
+def broken(request: Any) -> Any:
+    return no_answer(request) if "exchangeInfo" in request.path else None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        broken,
+        refusing(503),
+        refusing(403, b"<html>"),
+        refusing(200, b"{}"),
+        refusing(200, b'{"symbols":[]}'),
+        refusing(200, b"["),
+    ],
+    ids=["no answer", "busy", "firewall", "not the list", "nothing is traded", "cut off"],
+)
+async def test_while_the_list_of_symbols_is_not_known_what_is_known_is_served(answer: Any) -> None:
+    async with running(FakeExchange(answer=answer), feeds=[trades(BTC), quotes(NOBODY)], wait=False) as bot:
+        await bot.delivers(trades(BTC))
+        await anyio.sleep(120.0)
+        assert not bot.seen[quotes(NOBODY).key]
+        bot.exchange.answer = None
+        await until(lambda: bot.words(quotes(NOBODY)) == ["Rejected"])
+        await bot.delivers(trades(BTC))
+        assert not bot.restarts
+
+
+async def test_a_stream_that_was_given_up_is_parked_and_its_siblings_stream_on() -> None:
+    async with running() as bot:
+        for _ in range(6):
+            await until(lambda: bot.streams.child("BTCUSDT").alive)
+            crash(bot.streams.child("BTCUSDT"))
+            await anyio.sleep(0.01)
+        await anyio.sleep(30.0)
+        await bot.delivers(*all_feeds("ETH/USDT"))
+        assert {child.id: child.phase.value for child in bot.streams.which_children()}["BTCUSDT"] == "gave up"
+        assert set(bot.restarts) == {"bot/binance/streams/streams/BTCUSDT"}

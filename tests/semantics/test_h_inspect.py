@@ -1,0 +1,124 @@
+"""H. Introspection."""
+
+from __future__ import annotations
+
+import json
+
+import anyio
+import pytest
+
+from supervisor import Backoff, ChildNotFound, NoSuchActor
+from supervisor.testing import await_restart, crash
+from tests.semantics.actors import Boom, Journal, Sleep, actor, many, opened, settle, task, tree
+
+pytestmark = pytest.mark.anyio
+
+
+async def sleep() -> None:
+    await anyio.sleep_forever()
+
+
+@pytest.mark.item(92)
+async def test_children_are_listed_in_start_order() -> None:
+    journal = Journal()
+    spec = tree(actor(journal, "z"), task("y", sleep), tree(id="x"), many("w"))
+    async with opened(spec) as root:
+        await root.start_child(actor(journal, "a"))
+        found = root.which_children()
+        assert [(child.id, child.kind) for child in found] == [
+            ("z", "actor"),
+            ("y", "task"),
+            ("x", "supervisor"),
+            ("w", "dynamic supervisor"),
+            ("a", "actor"),
+        ]
+        assert [child.ref.path for child in found][0] == "root/z"
+        assert all(child.ref.alive for child in found)
+
+
+@pytest.mark.item(93)
+async def test_children_are_counted() -> None:
+    journal = Journal()
+    slow = Backoff(initial=50.0, maximum=50.0)
+    spec = tree(actor(journal, "a", backoff=slow), task("b", sleep), tree(id="c"), many("d"), actor(journal, "e"))
+    async with opened(spec) as root:
+        crash(root.child("a"))
+        await root.terminate_child("d")
+        await settle()
+        count = root.count_children()
+        assert (count.specs, count.active, count.supervisors, count.workers) == (5, 3, 2, 3)
+
+
+@pytest.mark.item(94)
+async def test_a_dynamic_supervisor_counts_its_children() -> None:
+    journal = Journal()
+    slow = Backoff(initial=50.0, maximum=50.0)
+    async with opened(many()) as root:
+        for _ in range(100):
+            await root.start_child(actor(journal, "a"))
+        crash(await root.start_child(actor(journal, "b", backoff=slow)))
+        await root.start_child(tree(id="s"))
+        await settle()
+        count = root.count_children()
+        assert (count.specs, count.active, count.supervisors, count.workers) == (102, 101, 1, 101)
+
+
+@pytest.mark.item(95)
+async def test_asking_changes_nothing() -> None:
+    journal = Journal()
+    async with opened(tree(actor(journal, "a"), many("m"))) as root:
+        first = (root.which_children(), root.count_children(), root.snapshot().to_json())
+        for _ in range(5):
+            assert (root.which_children(), root.count_children(), root.snapshot().to_json()) == first
+
+
+@pytest.mark.item(97)
+async def test_a_snapshot_shows_the_whole_tree() -> None:
+    journal = Journal()
+    slow = Backoff(initial=50.0, maximum=50.0, jitter=0.0)
+    spec = tree(actor(journal, "a"), tree(actor(journal, "b", backoff=slow), id="in"))
+    async with opened(spec) as root:
+        crash(root.child("a"))
+        await await_restart(root.child("a"))
+        root.child("a").tell(Sleep(100.0))
+        await settle()
+        root.child("a").tell("queued")
+        root.supervisor("in").child("b").tell(Boom())
+        await anyio.sleep(10)
+        snapshot = root.snapshot()
+        a, b = snapshot.find("root/a"), snapshot.find("root/in/b")
+        assert a is not None
+        assert b is not None
+        assert (a.phase, a.incarnation, a.mailbox, a.uptime) == ("running", 2, 1, pytest.approx(10.0, abs=0.1))
+        assert a.last_exit is not None
+        assert (b.phase, b.failures, b.uptime, b.last_exit) == ("restarting", 1, None, "BoomError: boom")
+        assert b.backoff_left == pytest.approx(40.0, abs=0.1)
+        assert json.loads(snapshot.to_json())["root"]["children"][1]["children"][0]["id"] == "b"
+        assert '"root/in" -> "root/in/b"' in snapshot.to_dot()
+        assert "next in 40.0 s" in snapshot.to_text()
+        assert root.supervisor("in").snapshot().root.path == "root/in"
+
+
+@pytest.mark.item(86, 97)
+async def test_what_is_known_of_a_tree_that_has_ended() -> None:
+    journal = Journal()
+    async with opened(tree(actor(journal, "a"))) as root:
+        await root.stop()
+        assert root.which_children() == []
+        assert root.snapshot().root.phase == "stopped"
+        with pytest.raises(ChildNotFound):
+            root.child("a")
+        with pytest.raises(NoSuchActor):
+            await root.wait()
+
+
+@pytest.mark.item(95, 171)
+async def test_events_end_with_the_tree_also_when_asked_for_too_late() -> None:
+    journal = Journal()
+    async with opened(tree(actor(journal, "a"))) as root:
+        stream = root.events()
+        await root.terminate_child("a")
+    kinds = [type(event).__name__ async for event in stream]
+    assert kinds == ["ChildEnded", "TreeStopped"]
+    with anyio.fail_after(1):
+        assert [event async for event in root.events()] == []

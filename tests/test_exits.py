@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import pytest
+
+from supervisor.exits import ExitReason, Failed, Ignore, Killed, Normal, Shutdown, Stop, classify, is_abnormal, is_fatal
+
+BUG, OTHER = ValueError("bug"), KeyError("other")
+CTRL_C, EXIT = KeyboardInterrupt(), SystemExit(3)
+
+
+class Cancelled(BaseException):
+    """As either loop's."""
+
+
+CUT = Cancelled()
+
+
+def group(*errors: BaseException) -> BaseExceptionGroup[BaseException]:
+    return BaseExceptionGroup("several", errors)
+
+
+MEANING: list[tuple[BaseException, ExitReason]] = [
+    (BUG, Failed(BUG)),
+    (Stop(), Normal()),
+    (Stop(Shutdown("done")), Shutdown("done")),
+    (Stop(Failed(BUG)), Failed(BUG)),
+    (CTRL_C, Failed(CTRL_C)),
+    # item 167: a group is read by its leaves
+    (group(BUG), Failed(BUG)),
+    (group(group(BUG)), Failed(BUG)),
+    (group(group(group(group(BUG)))), Failed(BUG)),
+    (group(Stop()), Normal()),
+    (group(group(Stop(Shutdown()))), Shutdown()),
+    (group(Stop(), group(Stop())), Normal()),
+    (group(Stop(), Stop(Failed(BUG))), Failed(BUG)),
+    (group(Stop(Killed()), Stop()), Killed()),
+    (group(Stop(Failed(BUG)), Stop(Failed(EXIT))), Failed(EXIT)),
+    (group(BUG, CTRL_C), Failed(CTRL_C)),
+    (group(BUG, group(OTHER, group(EXIT))), Failed(EXIT)),
+    (group(Stop(), CTRL_C), Failed(CTRL_C)),
+    # what a task group cancelled because one of its tasks failed
+    (group(CUT, BUG), Failed(BUG)),
+    (group(CUT, group(CUT, BUG)), Failed(BUG)),
+    (group(CUT, Stop()), Normal()),
+    (group(CUT, CTRL_C), Failed(CTRL_C)),
+    (group(CUT, CUT), Failed(CUT)),
+]
+
+
+@pytest.mark.parametrize(("error", "reason"), MEANING, ids=repr)
+def test_what_leaves_a_life_says_how_it_ended(error: BaseException, reason: ExitReason) -> None:
+    assert classify(error, Cancelled) == reason
+
+
+@pytest.mark.parametrize("several", [group(BUG, OTHER), group(Stop(), BUG), group(BUG, group(OTHER))], ids=repr)
+def test_several_errors_are_kept_together(several: BaseException) -> None:  # 167
+    assert classify(several) == Failed(several)
+    assert classify(several, Cancelled) == Failed(several)
+
+
+def test_several_errors_are_kept_without_the_cancellations_among_them() -> None:  # 167
+    reason = classify(group(CUT, BUG, group(OTHER, CUT)), Cancelled)
+    assert isinstance(reason, Failed)
+    assert not is_fatal(reason)
+    assert isinstance(reason.error, ExceptionGroup)
+    assert reason.error.subgroup(Cancelled) is None
+    assert reason.error.subgroup(KeyError) is not None
+
+
+def test_the_loops_cancellation_is_told_to_classify_by_who_knows_the_loop() -> None:
+    assert classify(group(CUT, BUG)) == Failed(CUT)
+
+
+@pytest.mark.parametrize(
+    ("reason", "abnormal", "fatal"),
+    [
+        (Normal(), False, False),
+        (Shutdown(), False, False),
+        (Shutdown("why"), False, False),
+        (Killed(), True, False),
+        (Failed(BUG), True, False),
+        (Failed(group(BUG, OTHER)), True, False),
+        (Failed(CTRL_C), True, True),
+        (Failed(EXIT), True, True),
+        (Failed(GeneratorExit()), True, True),
+    ],
+    ids=str,
+)
+def test_only_crashes_and_kills_are_abnormal_and_only_what_is_no_exception_is_fatal(
+    reason: ExitReason, abnormal: bool, fatal: bool
+) -> None:  # 27, 28, 166
+    assert (is_abnormal(reason), is_fatal(reason)) == (abnormal, fatal)
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (Normal(), "normal"),
+        (Shutdown(), "shutdown"),
+        (Shutdown("restart"), "shutdown (restart)"),
+        (Killed(), "killed"),
+        (Failed(BUG), "ValueError: bug"),
+        (Failed(ValueError()), "ValueError"),
+    ],
+    ids=repr,
+)
+def test_a_reason_says_itself(reason: ExitReason, words: str) -> None:
+    assert str(reason) == words
+
+
+def test_two_crashes_are_equal_if_it_is_the_same_error() -> None:
+    assert Failed(BUG) == Failed(BUG)
+    assert Failed(BUG) != Failed(ValueError("bug"))
+    assert Shutdown("a") == Shutdown("a") != Shutdown("b")
+
+
+@pytest.mark.parametrize("reason", [Normal(), Shutdown(), Killed(), Failed(BUG), Failed(group(BUG))], ids=str)
+def test_a_reason_can_stand_in_a_set(reason: ExitReason) -> None:
+    assert len({reason, reason}) == 1
+
+
+def test_to_ignore_is_no_failure_by_name() -> None:
+    assert issubclass(Ignore, Exception)
+    assert Stop().reason == Normal()
