@@ -16,26 +16,36 @@ class PoisonError(Exception):
     """What a life is crashed with when no error is given."""
 
 
-def crash(ref: Ref[Any], error: BaseException | None = None) -> None:
+def crash(ref: Ref[Any], error: BaseException | None = None) -> int:
     """End the life at `ref` as if its handler had raised `error`: `on_stop` runs, and its supervisor takes it for a crash.
 
     Args:
         ref: an actor, a task or a supervisor; a supervisor stops its children in order, then fails.
         error: by default a `PoisonError`.
 
+    Returns:
+        The number of the life that ends, for `await_restart`.
+
     Raises:
         NoSuchActor: there is no life.
     """
-    _life(ref).crash(PoisonError(f"{ref.path} was crashed on purpose") if error is None else error)
+    life = _life(ref)
+    life.crash(PoisonError(f"{ref.path} was crashed on purpose") if error is None else error)
+    return life.incarnation
 
 
-def kill(ref: Ref[Any]) -> None:
+def kill(ref: Ref[Any]) -> int:
     """End the life at `ref` without grace, `Killed`: `on_stop` does not run. With a supervisor, all below it are killed.
 
+    Returns:
+        The number of the life that ends, for `await_restart`.
+
     Raises:
         NoSuchActor: there is no life.
     """
-    _life(ref).kill()
+    life = _life(ref)
+    life.kill()
+    return life.incarnation
 
 
 async def await_restart(ref: Ref[Any], after_incarnation: int | None = None) -> int:
@@ -43,7 +53,8 @@ async def await_restart(ref: Ref[Any], after_incarnation: int | None = None) -> 
 
     Args:
         ref: the place.
-        after_incarnation: newer than this one; None: newer than the one that is ready there now, if one is.
+        after_incarnation: newer than this one; None: newer than the one that is ready there now, if one is. Give what `crash`
+            or `kill` returned where the next life may be there already: a supervisor without children restarts at once.
 
     Returns:
         The number of the new life.

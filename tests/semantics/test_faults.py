@@ -41,8 +41,9 @@ async def test_tasks_and_supervisors_crash_too() -> None:
     async with opened(spec, journal) as root:
         for id in ("t", "in", "m"):
             for number, act in enumerate((crash, kill), start=2):
-                act(root.child(id))
-                assert await await_restart(root.child(id)) == number
+                ended = act(root.child(id))
+                assert ended == number - 1
+                assert await await_restart(root.child(id), ended) == number
         assert journal.lines == ["+x", "-x", "+x", "+x"]
 
 
