@@ -106,10 +106,10 @@ class Agenda:
             # An early entry goes back first: what it stands for now may be due, but after what others stand for.
             if queue.timers and queue.timers[0].when <= when:
                 timer = queue.timers.popleft()
-                if timer.action is not None:
-                    due.append(timer.action)
-                    timer.action = None
-                    self._pending -= 1
+                assert timer.action is not None  # noqa: S101  # the queue was trimmed
+                due.append(timer.action)
+                timer.action = None
+                self._pending -= 1
                 queue.trim()
             if queue.timers:
                 self._push(queue)

@@ -108,6 +108,8 @@ class Monitor:
     def place_closed(self, place: Place) -> None:
         if self._forever:
             self._context.deliver(_Notice(self, Gone(Ref(place))))
+        # Nothing more will come of it: kept, each child that ever was watched would stay in memory.
+        self._context.monitors.pop(self, None)
 
 
 class _Notice:

@@ -91,25 +91,15 @@ def is_fatal(reason: ExitReason) -> bool:
     return isinstance(reason, Failed) and not isinstance(reason.error, Exception)
 
 
-def classify(error: BaseException, cancelled: type[BaseException] | tuple[type[BaseException], ...] = ()) -> ExitReason:
+def classify(error: BaseException) -> ExitReason:
     """The exit reason that an exception means when it leaves a life.
 
-    A group is read by its leaves: all of them `Stop` is a stop, the worst of them; a fatal one is fatal, a single one is that
-    one; otherwise the group is the error.
-
-    Args:
-        error: what left the life.
-        cancelled: the loop's cancellation. In a group beside something else it says nothing of its own: a task group cancels
-            its other tasks when one fails.
+    A group is read by its leaves: a fatal one is fatal; a single one is that one; all of them `Stop` is a stop, for the gravest
+    of their reasons; otherwise the group is the error.
     """
     if not isinstance(error, BaseExceptionGroup):
         return error.reason if isinstance(error, Stop) else Failed(error)
-    cut, rest = error.split(cancelled) if cancelled else (None, error)
-    if cut is None:
-        rest = error  # itself, not a copy: it is what people have seen elsewhere
-    if rest is None:
-        return Failed(next(_leaves(error)))
-    leaves = list(_leaves(rest))
+    leaves = list(_leaves(error))
     fatal = next((leaf for leaf in leaves if not isinstance(leaf, Exception)), None)
     if fatal is not None:
         return Failed(fatal)
@@ -117,7 +107,7 @@ def classify(error: BaseException, cancelled: type[BaseException] | tuple[type[B
         return classify(leaves[0])
     reasons = [leaf.reason for leaf in leaves if isinstance(leaf, Stop)]
     if len(reasons) < len(leaves):
-        return Failed(rest)
+        return Failed(error)
     return max(reasons, key=lambda reason: (is_fatal(reason), is_abnormal(reason)))
 
 

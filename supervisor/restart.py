@@ -582,7 +582,8 @@ class RestartMachine:
         if error is not None or child is None:
             self._effects.append(Answer(event.call, event.key, error))
             return
-        child.wanted = child.parked = False
+        child.wanted = False
+        child.parked = child.parked and child.undo
         if child.phase in ALIVE:
             if child.phase is not Phase.STOPPING:
                 self._stop(child)

@@ -123,6 +123,15 @@ def test_cancelled_timers_whose_delays_all_differ_leave_nothing_behind() -> None
     assert len(log.agenda) == 0
 
 
+def test_pending_timers_survive_when_cancelled_ones_are_forgotten() -> None:
+    log = Log()
+    timers = [log.at(0.0, 30.0 + number, number) for number in range(300)]
+    for timer in timers[3:]:
+        log.agenda.cancel(timer)
+    assert len(log.agenda._heap) < 150
+    assert log.until(100.0) == [0, 1, 2]
+
+
 def test_an_agenda_that_is_done_holds_nothing() -> None:  # 176
     log = Log()
     for number in range(100):

@@ -8,13 +8,6 @@ BUG, OTHER = ValueError("bug"), KeyError("other")
 CTRL_C, EXIT = KeyboardInterrupt(), SystemExit(3)
 
 
-class Cancelled(BaseException):
-    """As either loop's."""
-
-
-CUT = Cancelled()
-
-
 def group(*errors: BaseException) -> BaseExceptionGroup[BaseException]:
     return BaseExceptionGroup("several", errors)
 
@@ -38,37 +31,17 @@ MEANING: list[tuple[BaseException, ExitReason]] = [
     (group(BUG, CTRL_C), Failed(CTRL_C)),
     (group(BUG, group(OTHER, group(EXIT))), Failed(EXIT)),
     (group(Stop(), CTRL_C), Failed(CTRL_C)),
-    # what a task group cancelled because one of its tasks failed
-    (group(CUT, BUG), Failed(BUG)),
-    (group(CUT, group(CUT, BUG)), Failed(BUG)),
-    (group(CUT, Stop()), Normal()),
-    (group(CUT, CTRL_C), Failed(CTRL_C)),
-    (group(CUT, CUT), Failed(CUT)),
 ]
 
 
 @pytest.mark.parametrize(("error", "reason"), MEANING, ids=repr)
 def test_what_leaves_a_life_says_how_it_ended(error: BaseException, reason: ExitReason) -> None:
-    assert classify(error, Cancelled) == reason
+    assert classify(error) == reason
 
 
 @pytest.mark.parametrize("several", [group(BUG, OTHER), group(Stop(), BUG), group(BUG, group(OTHER))], ids=repr)
 def test_several_errors_are_kept_together(several: BaseException) -> None:  # 167
     assert classify(several) == Failed(several)
-    assert classify(several, Cancelled) == Failed(several)
-
-
-def test_several_errors_are_kept_without_the_cancellations_among_them() -> None:  # 167
-    reason = classify(group(CUT, BUG, group(OTHER, CUT)), Cancelled)
-    assert isinstance(reason, Failed)
-    assert not is_fatal(reason)
-    assert isinstance(reason.error, ExceptionGroup)
-    assert reason.error.subgroup(Cancelled) is None
-    assert reason.error.subgroup(KeyError) is not None
-
-
-def test_the_loops_cancellation_is_told_to_classify_by_who_knows_the_loop() -> None:
-    assert classify(group(CUT, BUG)) == Failed(CUT)
 
 
 @pytest.mark.parametrize(

@@ -780,6 +780,14 @@ def test_a_hand_restart_that_fails_leaves_the_child_stopped_and_known() -> None:
     assert nursery.machine.restarts_in_window(0.0) == 0
 
 
+def test_nobody_is_brought_back_by_a_supervisor_that_stops() -> None:  # 25
+    nursery = Nursery(top("a", "b"), slow="a")
+    nursery.terminate("b")
+    nursery.stop()
+    assert nursery.resurrect("b") == ""
+    assert isinstance(nursery.answer, NoSuchActor)
+
+
 def test_a_deleted_child_is_unknown() -> None:  # 84
     nursery = Nursery(top("a"))
     nursery.terminate("a")
@@ -1060,8 +1068,10 @@ def test_a_parked_child_stays_parked_if_nobody_waits_for_its_hand_restart(spec: 
     nursery.slow = {"a"}
     nursery.resurrect("a")
     nursery.abandon("a")
+    nursery.terminate("a")  # which only waits for what is being undone
     assert nursery.ends("a", Shutdown()) == "close:a"
     assert nursery.phases["a"] == "gave up"
+    assert nursery.answer is None
 
 
 def test_a_stop_answers_who_waits_for_a_parked_childs_turn() -> None:  # D16
@@ -1258,6 +1268,21 @@ def test_who_asked_for_a_start_is_told_that_it_hangs_beyond_its_kill() -> None:
     nursery.overruns("a")
     assert isinstance(nursery.answer, Unstopped)
     assert nursery.ends("a", Killed()) == "forget:a"
+
+
+def test_a_child_that_says_ignore_while_its_group_is_stopped_gets_its_turn_again() -> None:  # 53
+    nursery = Nursery(top("a", strategy=ONE_FOR_ALL), slow="z")
+    nursery.add("z")
+    assert nursery.ends("a") == "-z1"
+    assert nursery.tell(d.Ignored("z", 1)) == "+a2 +z2"
+    assert nursery.answer == "waits"
+
+
+def test_a_child_that_says_ignore_when_nobody_waits_any_more_is_forgotten() -> None:  # 172
+    nursery = Nursery(top("z"), slow="a")
+    nursery.add("a")
+    nursery.abandon("a")
+    assert nursery.tell(d.Ignored("a", 1)) == "forget:a"
 
 
 def test_an_overdue_child_that_says_ignore_is_no_longer_overdue() -> None:

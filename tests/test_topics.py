@@ -63,6 +63,11 @@ def test_a_topic_is_known_by_its_key() -> None:
     assert str(TICKS) == "ticks"
 
 
+def test_what_the_type_checkers_read_is_never_called() -> None:
+    with pytest.raises(AssertionError, match="nothing calls it"):
+        TICKS.__carries__()
+
+
 def test_subscribing_twice_is_once() -> None:
     topics, box = Topics(), Box()
     topics.subscribe(TICKS, box)

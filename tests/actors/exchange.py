@@ -51,6 +51,11 @@ def stream_of(native: str, feed: Feed) -> str:
     return f"{native.lower()}@{SUFFIXES[feed]}"
 
 
+def quantity_at(update_id: int) -> Decimal:
+    """Of the best bid, which is all that ever changes."""
+    return Decimal(update_id % 7 + 1)
+
+
 @define(eq=False)
 class Market:
     """One symbol."""
@@ -65,7 +70,7 @@ class Market:
         self.trade_id += 1
         self.update_id += 1
         number = self.update_id
-        price, quantity = Decimal(100), Decimal(number % 7 + 1)
+        price, quantity = Decimal(100), quantity_at(number)
         self.bids[price] = quantity
         ask = min(self.asks)
         top = {"u": number, "s": self.native, "b": "100", "B": str(quantity), "a": str(ask), "A": str(self.asks[ask])}
@@ -74,8 +79,9 @@ class Market:
         return {Feed.TRADES: trade, Feed.QUOTES: top, Feed.BOOK: delta}
 
     def depth(self, behind: int = 0) -> bytes:
+        then = {**self.bids, Decimal(100): quantity_at(self.update_id - behind)}
         levels = {
-            "bids": [[str(price), str(self.bids[price])] for price in sorted(self.bids, reverse=True)],
+            "bids": [[str(price), str(then[price])] for price in sorted(then, reverse=True)],
             "asks": [[str(price), str(self.asks[price])] for price in sorted(self.asks)],
         }
         return msgspec.json.encode({"lastUpdateId": self.update_id - behind, **levels})

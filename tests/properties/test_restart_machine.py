@@ -512,8 +512,8 @@ def test_no_nursery_however_adverse_breaks_an_invariant(nursery: type[Adversaria
     run_state_machine_as_test(
         nursery,
         settings=settings(
-            max_examples=60,
-            stateful_step_count=40,
+            max_examples=40,
+            stateful_step_count=35,
             deadline=None,
             print_blob=True,
             suppress_health_check=list(HealthCheck),

@@ -198,8 +198,8 @@ def many(id: str = "many", **kwargs: Any) -> DynamicSupervisorSpec:
 async def opened(spec: Any, journal: Journal | None = None, deadline: float | None = None) -> AsyncIterator[Supervisor]:
     """The tree, with its events in the journal."""
     sinks = [journal.events.append if journal is not None else _ignore]
-    # In virtual time a test that hangs jumps to this deadline, and fails.
-    with anyio.fail_after(1e8):
+    # In virtual time a body that hangs jumps to this deadline, and fails.
+    with anyio.fail_after(5e6):
         async with open_supervisor(spec, sinks=sinks, deadline=deadline) as root:
             yield root
 

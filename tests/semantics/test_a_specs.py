@@ -121,7 +121,7 @@ async def test_every_shutdown_is_valid_for_workers_and_supervisors(shutdown: Any
         lambda: Intensity(-1),
         lambda: Intensity(math.inf),  # type: ignore[arg-type]
         lambda: Intensity(1.5),  # type: ignore[arg-type]
-        lambda: Intensity(True),  # noqa: FBT003
+        lambda: Intensity(True),
         lambda: Intensity(1, 0),
         lambda: Intensity(1, -1),
         lambda: Intensity(1, math.inf),

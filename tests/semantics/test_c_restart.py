@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from supervisor import ActorSpec, ChildEnded, Failed, Killed, NoSuchActor, Normal, Restart, Shutdown, Stop, TaskSpec
+from supervisor import ActorSpec, ChildEnded, Failed, Killed, Normal, NoSuchActor, Restart, Shutdown, Stop, TaskSpec
 from supervisor.exits import ExitReason
 from supervisor.testing import await_restart, crash, kill
 from tests.semantics.actors import (

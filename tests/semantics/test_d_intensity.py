@@ -116,9 +116,7 @@ async def test_the_window_slides() -> None:
 @pytest.mark.parametrize("strategy", [Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE])
 async def test_a_group_restart_counts_as_one(strategy: Strategy) -> None:
     journal = Journal()
-    async with opened(
-        tree(*(actor(journal, id) for id in "abcdef"), strategy=strategy, intensity=Intensity(2, 10.0))
-    ) as root:
+    async with opened(tree(*(actor(journal, id) for id in "abcdef"), strategy=strategy, intensity=Intensity(2, 10.0))) as root:
         for _ in range(2):
             crash(root.child("a"))
             await await_restart(root.child("f"))
@@ -166,9 +164,7 @@ async def test_what_does_not_count() -> None:
 @pytest.mark.parametrize("strategy", [Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE])
 async def test_a_sibling_that_fails_while_its_group_is_stopped_is_no_second_failure(strategy: Strategy) -> None:
     journal = Journal(fail_stop={"b": BoomError(), "c": BoomError()}, slow_stop={"c": 1.0})
-    async with opened(
-        tree(*(actor(journal, id) for id in "abc"), strategy=strategy, intensity=Intensity(1, 10.0))
-    ) as root:
+    async with opened(tree(*(actor(journal, id) for id in "abc"), strategy=strategy, intensity=Intensity(1, 10.0))) as root:
         crash(root.child("a"))
         await settle()
         crash(root.child("b"))  # while c is being stopped

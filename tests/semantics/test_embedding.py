@@ -15,7 +15,6 @@ import pytest
 
 from supervisor import (
     AutoShutdown,
-    Normal,
     Restart,
     RestartIntensityExceeded,
     Shutdown,
@@ -293,6 +292,3 @@ def test_a_second_interrupt_during_the_stop_kills_what_is_left(backend: str) -> 
     with pytest.raises(KeyboardInterrupt):
         anyio.run(main, backend=name, backend_options=options)
     assert journal.lines == ["+a"]
-
-
-_unused = Normal

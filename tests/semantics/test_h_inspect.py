@@ -32,7 +32,7 @@ async def test_children_are_listed_in_start_order() -> None:
             ("w", "dynamic supervisor"),
             ("a", "actor"),
         ]
-        assert [child.ref.path for child in found][0] == "root/z"
+        assert found[0].ref.path == "root/z"
         assert all(child.ref.alive for child in found)
 
 

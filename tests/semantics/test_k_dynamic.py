@@ -86,7 +86,8 @@ async def test_a_child_past_its_own_budget_is_parked_and_can_be_brought_back() -
     journal = Journal()
     intensity = Intensity(1, 100.0, scope=Scope.CHILD, exhausted=Exhausted.GIVE_UP)
     async with opened(many(intensity=intensity)) as root:
-        a, b = [await root.start_child(actor(journal, id)) for id in "ab"]
+        a = await root.start_child(actor(journal, "a"))
+        await root.start_child(actor(journal, "b"))
         for _ in range(2):
             a.tell(Boom())
             await settle()

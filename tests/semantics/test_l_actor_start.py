@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import anyio
@@ -90,7 +91,6 @@ async def test_an_actor_outside_a_tree_says_so() -> None:
             pass
 
 
-
 @pytest.mark.item(132)
 async def test_a_kill_interrupts_on_start_and_on_stop() -> None:
     journal = Journal(slow_start={"a": 100.0}, slow_stop={"b": 100.0})
@@ -120,7 +120,7 @@ async def test_a_message_the_actor_turns_out_not_to_accept_is_a_dead_letter() ->
 
     journal = Journal()
     async with opened(tree(), journal) as root, anyio.create_task_group() as group:
-        group.start_soon(root.start_child, ActorSpec("a", lambda: Picky()))
+        group.start_soon(root.start_child, ActorSpec("a", partial(Picky)))
         await settle()
         with pytest.raises(TypeError, match=r"Actor\[str\]"):
             root.child("a").tell(3)
@@ -146,4 +146,3 @@ async def test_work_spawned_in_on_start_that_fails_fails_the_start() -> None:
             await root.start_child(ActorSpec("a", lambda: Spawner("a", journal)))
         assert isinstance(caught.value.__cause__, BoomError)
         assert journal.reasons == {}
-

@@ -7,7 +7,21 @@ from typing import Any
 import anyio
 import pytest
 
-from supervisor import Actor, ActorSpec, Backoff, Down, Intensity, Name, Restart
+from supervisor import (
+    Actor,
+    ActorSpec,
+    Backoff,
+    Down,
+    DynamicSupervisorSpec,
+    Gone,
+    Intensity,
+    Name,
+    Ref,
+    Restart,
+    SupervisorSpec,
+    Up,
+    open_supervisor,
+)
 from supervisor.exits import Ignore
 from supervisor.testing import await_restart, crash, kill
 from tests.semantics.actors import BoomError, Do, Journal, Quit, Recorder, actor, many, opened, settle, tree
@@ -198,3 +212,26 @@ async def test_the_end_of_a_dynamic_child_is_gone() -> None:
         ref.tell(Quit())
         await settle()
         assert journal.lines[-2:] == ["w: Down a 1 normal", "w: Gone a"]
+
+
+async def test_a_watch_is_forgotten_when_its_place_is_gone() -> None:
+    class Watching(Actor[Ref[Any] | Up | Down | Gone]):
+        def receive(self, message: Ref[Any] | Up | Down | Gone) -> None:
+            if isinstance(message, Ref):
+                self.watch(message)
+            seen.append(len(self.context.monitors))
+
+    class Idle(Actor[object]):
+        def receive(self, message: object) -> None: ...
+
+    seen: list[int] = []
+    tree = SupervisorSpec("root", [DynamicSupervisorSpec("many"), ActorSpec("watching", Watching)])
+    async with open_supervisor(tree) as root:
+        many = root.supervisor("many")
+        for _ in range(5):
+            idle = await many.start_child(ActorSpec("idle", Idle))
+            root.child("watching").tell(idle)
+            await anyio.sleep(1)
+            await many.terminate_child(idle)
+            await anyio.sleep(1)
+    assert seen[-1] == 0

@@ -6,7 +6,6 @@ import asyncio
 import contextvars
 import gc
 import traceback
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
@@ -17,28 +16,23 @@ from supervisor import (
     KILL,
     ActorCrashed,
     ChildEnded,
-    ChildNotFound,
-    DynamicSupervisorSpec,
     Failed,
     HookFailed,
     Hung,
-    Killed,
     LifeUnstopped,
     Name,
     NoSuchActor,
-    Normal,
     Restart,
     Shutdown,
     StartError,
     Stop,
-    StrayCancellation,
     Strategy,
+    StrayCancellation,
     SupervisorSpec,
     TaskSpec,
     Unstopped,
     open_supervisor,
 )
-from supervisor.exits import ExitReason
 from supervisor.testing import await_restart, crash, kill
 from tests.semantics.actors import (
     LOOSE,
@@ -346,7 +340,7 @@ async def test_who_will_not_end_is_reported_with_its_stack_and_never_doubled(how
         report = journal.of(LifeUnstopped)[0]
         assert (report.path, report.incarnation) == ("root/a", 1)
         assert how in report.stack
-        with pytest.raises(Exception, match="run|restart"):
+        with pytest.raises(Exception, match=r"run|restart"):
             await root.restart_child("a")
         with pytest.raises(Unstopped):
             await root.terminate_child("a")
@@ -365,9 +359,7 @@ async def test_who_will_not_end_is_reported_with_its_stack_and_never_doubled(how
 @pytest.mark.parametrize("strategy", [Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE])
 async def test_a_group_restart_goes_on_without_who_will_not_end_and_takes_it_in_later(strategy: Strategy) -> None:
     stubborn, journal = Stubborn(), Journal()
-    spec = tree(
-        actor(journal, "a"), TaskSpec("b", stubborn.shielded, shutdown=1.0), actor(journal, "c"), strategy=strategy
-    )
+    spec = tree(actor(journal, "a"), TaskSpec("b", stubborn.shielded, shutdown=1.0), actor(journal, "c"), strategy=strategy)
     async with opened(spec, journal) as root:
         await settle()
         crash(root.child("a"))
@@ -1111,13 +1103,10 @@ async def test_a_stop_with_what_is_no_exit_reason_leaves_the_life_alone() -> Non
 async def test_an_actor_whose_annotation_cannot_be_read_fails_alone() -> None:
     from supervisor import Actor, ActorSpec
 
-    class Odd(Actor["Nowhere"]):  # type: ignore[name-defined]  # noqa: F821
+    class Odd(Actor["Nowhere"]):  # type: ignore[name-defined]
         def receive(self, message: object) -> None: ...
 
     with pytest.raises(StartError) as caught:
         async with opened(tree(ActorSpec("a", Odd))):
             raise AssertionError
     assert isinstance(caught.value.__cause__, NameError)
-
-
-_unused: tuple[Any, ...] = (Awaitable, Callable, ChildNotFound, DynamicSupervisorSpec, ExitReason, Killed, Normal)
