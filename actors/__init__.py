@@ -1,25 +1,53 @@
 """The actors that keep an exchange bot alive, on top of `supervisor`."""
 
 from actors.bot_tree import bot_tree as bot_tree
-from actors.exchange_tree import TreeOptions as TreeOptions, exchange_tree as exchange_tree
+from actors.exchange_tree import TreeOptions as TreeOptions
+from actors.exchange_tree import exchange_tree as exchange_tree
 from actors.exchanges.binance import Binance as Binance
-from actors.feeds import books as books, quotes as quotes, trades as trades
+from actors.feeds import books as books
+from actors.feeds import quotes as quotes
+from actors.feeds import trades as trades
 from actors.market import (
     Book as Book,
+)
+from actors.market import (
     BookEvent as BookEvent,
+)
+from actors.market import (
     Disconnected as Disconnected,
+)
+from actors.market import (
     Feed as Feed,
+)
+from actors.market import (
     Gap as Gap,
+)
+from actors.market import (
     InstrumentId as InstrumentId,
+)
+from actors.market import (
     Quote as Quote,
+)
+from actors.market import (
     QuoteEvent as QuoteEvent,
+)
+from actors.market import (
     Rejected as Rejected,
+)
+from actors.market import (
     Resumed as Resumed,
+)
+from actors.market import (
     Subscription as Subscription,
+)
+from actors.market import (
     Trade as Trade,
+)
+from actors.market import (
     TradeEvent as TradeEvent,
 )
-from actors.protocol import Unwant as Unwant, Want as Want
+from actors.protocol import Unwant as Unwant
+from actors.protocol import Want as Want
 from actors.stream import StreamOptions as StreamOptions
 
 __all__ = [
@@ -41,8 +69,8 @@ __all__ = [
     "TreeOptions",
     "Unwant",
     "Want",
-    "bot_tree",
     "books",
+    "bot_tree",
     "exchange_tree",
     "quotes",
     "trades",

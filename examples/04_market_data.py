@@ -1,15 +1,16 @@
 """Supervised market data: the first trades, quotes and books of a simulated exchange, or of Binance with --live."""
 
 import sys
+from typing import Any
 
 import anyio
 
-from actors import Binance, bot_tree, books, exchange_tree, quotes, trades
+from actors import Binance, books, bot_tree, exchange_tree, quotes, trades
 from actors.ports import Exchange
 from actors.simulator import SimulatorConfig, running_simulator
-from supervisor import Supervisor, open_supervisor
+from supervisor import Supervisor, Topic, open_supervisor
 
-FEEDS = [trades("binance:BTC/USDT"), quotes("binance:BTC/USDT"), books("binance:BTC/USDT")]
+FEEDS: list[Topic[Any]] = [trades("binance:BTC/USDT"), quotes("binance:BTC/USDT"), books("binance:BTC/USDT")]
 
 
 async def first_trades(root: Supervisor, count: int) -> None:

@@ -225,6 +225,9 @@ from supervisor.spec import (
 from supervisor.spec import (
     TaskSpec as TaskSpec,
 )
+from supervisor.spec import (
+    check_children as check_children,
+)
 from supervisor.store import MemoryStore as MemoryStore
 from supervisor.store import Store as Store
 from supervisor.telemetry import EventStream as EventStream
@@ -324,6 +327,7 @@ __all__ = [
     "TreeStopped",
     "Unstopped",
     "Up",
+    "check_children",
     "open_supervisor",
     "redact",
     "run",

@@ -44,6 +44,7 @@ class _Root:
         place = Place(self.runtime, spec.id, None, (), names)
         self.branch = Branch(spec, place, names, self.runtime.store, Supervisor)
         self.life = SupervisorLife(spec.id, self.branch, 1, self, EventQueue())
+        self.runtime.on_fatal = self.life.crash
         self.started = False
         self.reason: ExitReason | None = None
         self.body = anyio.CancelScope()

@@ -70,9 +70,15 @@ ExitReason = Normal | Shutdown | Killed | Failed
 
 
 class Stop(Exception):  # not an error: a word that ends a life
-    """Raise it in a handler to end this life with `reason`. What the supervisor does then is up to the restart type."""
+    """Raise it in a handler to end this life with `reason`. What the supervisor does then is up to the restart type.
+
+    Raises:
+        TypeError: the reason is not one of the four.
+    """
 
     def __init__(self, reason: ExitReason | None = None) -> None:
+        if reason is not None and not isinstance(reason, ExitReason):
+            raise TypeError(f"Stop got {reason!r}; expected Normal(), Shutdown(info), Killed() or Failed(error)")
         super().__init__(reason)
         self.reason: ExitReason = Normal() if reason is None else reason
 

@@ -15,6 +15,7 @@ from supervisor.mailbox import PendingReply
 from supervisor.overflow import bounded_queue
 from supervisor.ref import Ref
 from supervisor.restart import ALIVE, Phase
+from supervisor.secrets import redact
 from supervisor.snapshot import ChildSnapshot, TreeSnapshot
 from supervisor.spec import (
     ActorSpec,
@@ -353,7 +354,7 @@ def _child_snapshot(branch: Branch, slot: Slot, below: tuple[ChildSnapshot, ...]
         restarts_in_window=0 if life is None else life.machine.child_restarts_in_window(slot.key, now),
         restarts_allowed=branch.spec.intensity.restarts,
         backoff_left=None if timer is None or not timer.pending else max(0.0, timer.when - now),
-        last_exit=None if slot.ended_with is None else str(slot.ended_with),
+        last_exit=None if slot.ended_with is None else redact(str(slot.ended_with)),
         mailbox=None if inbox is None else len(inbox),
         dropped=0 if inbox is None else inbox.dropped,
         children=below if slot.branch is not None else (),

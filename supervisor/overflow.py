@@ -111,7 +111,7 @@ class _Conflating(BoundedQueue):
         return (cell[0] for cell in self.items)
 
     def offer(self, item: Any) -> Any:
-        key = self._key(item)
+        key = self._key_of(item)
         cell = None if key is None else self._cells.get(key)
         if cell is not None:
             dropped, cell[0] = cell[0], item
@@ -132,6 +132,14 @@ class _Conflating(BoundedQueue):
     def clear(self) -> list[Any]:
         self._cells.clear()
         return super().clear()
+
+    def _key_of(self, item: Any) -> object:
+        try:
+            key = self._key(item)
+            hash(key)
+        except Exception:  # noqa: BLE001  # it would raise out of `tell`, at a sender who knows nothing of the key
+            return None  # the item is queued, and replaces nothing
+        return key
 
 
 def bounded_queue(capacity: int, overflow: Overflow | Conflate) -> BoundedQueue:

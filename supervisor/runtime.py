@@ -41,6 +41,8 @@ class Runtime:
         self.store = MemoryStore()
         self.random = rng or random.Random()
         self.closed = False
+        self.on_fatal: Callable[[BaseException], None] = lambda error: None
+        """Stops the whole tree in order, for what no sink may swallow."""
         self._nursery = nursery
         self._context: Context = copy_context()
         self._context.run(CURRENT_PLACE.set, None)  # a tree inside an actor is not the actor
@@ -69,7 +71,10 @@ class Runtime:
         self.timekeeper.close()
 
     def emit(self, event: Event) -> None:
-        self.telemetry.emit(event)
+        try:
+            self.telemetry.emit(event)
+        except BaseException as error:  # noqa: BLE001  # Ctrl-C in a sink: let out here it would lose the end of a life
+            self.on_fatal(error)
 
     def dead_letter(self, path: str, message: object, reason: str) -> None:
         """Report a message that nobody will handle."""

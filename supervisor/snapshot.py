@@ -65,8 +65,12 @@ class TreeSnapshot(Struct, frozen=True, kw_only=True):
         return "\n".join("  " * depth + _line(child) for depth, child in self.flat())
 
     def to_json(self) -> bytes:
-        """The tree as JSON."""
-        return msgspec.json.encode(self)
+        """The tree as JSON, however deep: each child is encoded when those below it are."""
+        encoded: dict[int, msgspec.Raw] = {}
+        for _, child in reversed(self.flat()):
+            fields = {**msgspec.structs.asdict(child), "children": [encoded.pop(id(below)) for below in child.children]}
+            encoded[id(child)] = msgspec.Raw(msgspec.json.encode(fields))
+        return msgspec.json.encode({"tree_id": self.tree_id, "at": self.at, "root": encoded[id(self.root)]})
 
     def to_dot(self) -> str:
         """The tree in Graphviz' language."""

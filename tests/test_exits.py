@@ -95,3 +95,8 @@ def test_a_reason_can_stand_in_a_set(reason: ExitReason) -> None:
 def test_to_ignore_is_no_failure_by_name() -> None:
     assert issubclass(Ignore, Exception)
     assert Stop().reason == Normal()
+
+
+def test_stop_takes_only_an_exit_reason() -> None:
+    with pytest.raises(TypeError, match="Stop got 'done'; expected Normal"):
+        Stop("done")  # type: ignore[arg-type]

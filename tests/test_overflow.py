@@ -139,3 +139,10 @@ def test_any_sequence_ends_as_in_the_model(policy: Any, capacity: int, moves: li
         assert list(queue) == model.items
         assert len(queue) == len(model.items)
         assert queue.full == (len(model.items) >= capacity)
+
+
+def test_a_key_function_that_raises_lets_the_item_be_queued() -> None:
+    queue = bounded_queue(2, Conflate(lambda item: item.nothing))
+    assert queue.offer("a") is NOTHING
+    assert queue.offer("b") is NOTHING
+    assert list(queue) == ["a", "b"]

@@ -50,7 +50,7 @@ PLENTY = Intensity(100, 10.0)
 async def idle() -> None: ...
 
 
-def child(id: str, restart: Restart = PERMANENT, **more: Any) -> TaskSpec:  # noqa: A002
+def child(id: str, restart: Restart = PERMANENT, **more: Any) -> TaskSpec:
     return TaskSpec(id, idle, restart=restart, **more)
 
 

@@ -93,3 +93,25 @@ def test_a_tree_of_any_depth_is_flattened_without_recursion() -> None:  # 76
         deep = child(str(number), deep)
     flat = TreeSnapshot(tree_id="t", at=0.0, root=deep).flat()
     assert [depth for depth, _ in flat] == list(range(3000))
+
+
+def test_a_tree_two_thousand_deep_is_json() -> None:
+    child = ChildSnapshot(
+        id="leaf",
+        path="leaf",
+        kind="actor",
+        phase="running",
+        incarnation=1,
+        restart="permanent",
+        uptime=1.0,
+        failures=0,
+        restarts_in_window=0,
+        restarts_allowed=5,
+        backoff_left=None,
+        last_exit=None,
+        mailbox=0,
+        dropped=0,
+    )
+    for number in range(2_000):
+        child = msgspec.structs.replace(child, id=str(number), path=str(number), children=(child,))
+    assert TreeSnapshot(tree_id="t", at=0.0, root=child).to_json().count(b'"id"') == 2_001

@@ -45,11 +45,11 @@ class Idle(Actor[int]):
 async def run() -> None: ...
 
 
-def actor(id: Any = "a", **more: Any) -> ActorSpec[int]:  # noqa: A002
+def actor(id: Any = "a", **more: Any) -> ActorSpec[int]:
     return ActorSpec(id, more.pop("start", Idle), **more)
 
 
-def task(id: Any = "t", **more: Any) -> TaskSpec:  # noqa: A002
+def task(id: Any = "t", **more: Any) -> TaskSpec:
     return TaskSpec(id, more.pop("run", run), **more)
 
 

@@ -171,9 +171,10 @@ async def test_a_quiet_subscription_is_one_hole_however_often_it_is_asked_for() 
 
 
 async def test_answers_are_no_data() -> None:
-    async with running(feeds=BTC_FEEDS, wait=False, exchange=FakeExchange(stalled=True)) as bot:
+    curious = evolve(OPTIONS, stream=evolve(STREAM, beat=0.1))
+    async with running(FakeExchange(stalled=True), feeds=BTC_FEEDS, options=curious, wait=False) as bot:
         bot.follow(LINK_CHANGES)
-        await until(lambda: any(moved.after == "failed" for moved in bot.seen[LINK_CHANGES.key]))
+        await until(lambda: any(moved.after == "failed" for moved in bot.seen[LINK_CHANGES.key]), within=30.0)
 
 
 @pytest.mark.parametrize("symbols", [1, 6])

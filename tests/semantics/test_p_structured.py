@@ -910,6 +910,22 @@ async def test_a_sink_that_raises_hurts_nobody() -> None:
     assert journal.lines == ["+a", "+b", "+c", "-b", "+b", "-c", "-b", "-a"]
 
 
+@pytest.mark.item(166, 175)
+async def test_an_interrupt_in_a_sink_stops_the_tree_in_order_and_is_not_lost() -> None:
+    journal = Journal()
+
+    def interrupted(event: Any) -> None:
+        if isinstance(event, ChildEnded) and event.path == "root/b" and event.incarnation == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        async with open_supervisor(tree(*abcs(journal)), sinks=[interrupted]) as root:
+            crash(root.child("b"))
+            await anyio.sleep_forever()
+    assert journal.lines[:4] == ["+a", "+b", "+c", "-b"]
+    assert journal.lines[-2:] == ["-c", "-a"]
+
+
 @pytest.mark.item(67, 152, 175)
 async def test_an_on_stop_that_raises_is_reported_and_the_stop_goes_on() -> None:
     journal = Journal(fail_stop={"b": BoomError("tidy")})
