@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from supervisor.testing.virtual_time import BACKENDS, virtual_backend
+
+# The same examples in every run, so that a red run is about the change; `make soak` looks for new ones, and for many more.
+settings.register_profile("default", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("soak", deadline=None, max_examples=2_000, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 

@@ -148,7 +148,7 @@ def test_nobody_waits_longer_than_needed(limit: int, pauses: list[float]) -> Non
     for pause in pauses:
         now += pause
         delay = window.delay(now)
-        if delay:
+        if delay > 1e-6:  # of less, a thousandth is lost in rounding
             sooner = [*went, (now + delay * 0.999, 1)]
             assert most_in_any_window(sooner, 1.0) > limit
         now += delay
