@@ -123,7 +123,7 @@ class ConnectionManager(Actor[ConnectionMessage]):
             self._in_force[use.role] = self._endpoints.get(use.endpoint, self._in_force[use.role])
         # After a restart, holders wait for nobody: let them ask again.
         for role, endpoint in self._in_force.items():
-            self.publish(ENDPOINTS, EndpointInForce(role, endpoint))
+            self.publish(ENDPOINTS, EndpointInForce(role, endpoint, self.exchange.venue))
 
     def receive(self, message: ConnectionMessage) -> Lease | Denied | None:
         """Answer at once, whatever is asked."""
@@ -236,7 +236,7 @@ class ConnectionManager(Actor[ConnectionMessage]):
         if before != endpoint:
             self._in_force[use.role] = endpoint
             self.remember(use, key=use.role.value)
-            self.publish(ENDPOINTS, EndpointInForce(use.role, endpoint))
+            self.publish(ENDPOINTS, EndpointInForce(use.role, endpoint, self.exchange.venue))
             self._probe(before)  # nobody else tries it any more
 
     # ---- probes
@@ -282,7 +282,8 @@ class ConnectionManager(Actor[ConnectionMessage]):
         now, states = self.context.runtime.now(), self.lookup(STATES)
         breaker = self._breakers[endpoint.name]
         for moved in breaker.drain_transitions():
-            self.publish(BREAKERS, BreakerMoved(moved.name, moved.before.value, moved.after.value, moved.at))
+            before, after = moved.before.value, moved.after.value
+            self.publish(BREAKERS, BreakerMoved(moved.name, before, after, moved.at, self.exchange.venue))
             self.context.log.info("breaker moved", endpoint=moved.name, before=moved.before.value, after=moved.after.value)
             if moved.after is BreakerState.OPEN:
                 until = breaker.retry_at(now)

@@ -84,7 +84,7 @@ def exchange_tree(
     backoff = Backoff(initial=0.1, maximum=5.0)
     managers: list[ChildSpec] = [
         ActorSpec("connection manager", connections, name=CONNECTIONS, backoff=backoff),
-        ActorSpec("health monitor", partial(HealthMonitor, options.health_ttl), name=HEALTH, backoff=backoff),
+        ActorSpec("health monitor", partial(HealthMonitor, exchange.venue, options.health_ttl), name=HEALTH, backoff=backoff),
         ActorSpec("state manager", partial(StateManager, exchange, options.links), name=STATES, backoff=backoff),
     ]
     stream_manager = partial(StreamManager, exchange, transport, rest, wanted, options.stream)

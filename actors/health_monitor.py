@@ -22,11 +22,13 @@ class HealthMonitor(Actor[HealthMessage]):
     """Keeps one health machine per component.
 
     Args:
+        venue: whose components.
         ttl: seconds that a report counts.
         forget_after: seconds without a report after which a component is forgotten: it no longer exists.
         check_every: seconds between looks for what has not reported.
     """
 
+    venue: str
     ttl: float = 10.0
     forget_after: float = 600.0
     check_every: float = 1.0
@@ -63,6 +65,7 @@ class HealthMonitor(Actor[HealthMessage]):
     def _tell(self, change: HealthChange | None) -> None:
         if change is None:
             return
-        self.publish(HEALTH_CHANGES, HealthChanged(change.component, change.before, change.after, change.at))
+        said = HealthChanged(change.component, change.before, change.after, change.at, self.venue)
+        self.publish(HEALTH_CHANGES, said)
         log = self.context.log.warning if change.after in LOUD else self.context.log.info
         log("health changed", component=change.component, before=change.before.value, after=change.after.value)

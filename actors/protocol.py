@@ -1,8 +1,7 @@
 """What the actors of one exchange say to each other, and the names under which they find each other.
 
-Names are scoped to the exchange's supervisor: two exchanges in one tree do not see each other's. Times are seconds of the
-loop's
-clock: none of these messages leaves the process.
+Names are scoped to the exchange's supervisor: two exchanges in one tree do not see each other's. Topics are the whole tree's,
+so what is published on them says its venue. Times are seconds of the loop's clock: none of these messages leaves the process.
 """
 
 from __future__ import annotations
@@ -133,6 +132,7 @@ class EndpointInForce(Message, frozen=True):
 
     role: Role
     endpoint: Endpoint
+    venue: str
 
 
 class BreakerMoved(Message, frozen=True):
@@ -142,6 +142,7 @@ class BreakerMoved(Message, frozen=True):
     before: str
     after: str
     at: float
+    venue: str
 
 
 # ---- StateManager
@@ -180,6 +181,7 @@ class LinkMoved(Message, frozen=True):
     before: LinkPhase
     after: LinkPhase
     at: float
+    venue: str
 
 
 # ---- HealthMonitor
@@ -204,6 +206,7 @@ class HealthChanged(Message, frozen=True):
     before: HealthLevel
     after: HealthLevel
     at: float
+    venue: str
 
 
 # ---- RecoveryManager

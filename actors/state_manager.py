@@ -108,7 +108,7 @@ class StateManager(Actor[StateMessage]):
     def _feed(self, name: str, link: LinkState, event: LinkEvent) -> None:
         change = link.feed(event, self.context.runtime.now())
         if change is not None:
-            self.publish(LINK_CHANGES, LinkMoved(name, change.before, change.after, change.at))
+            self.publish(LINK_CHANGES, LinkMoved(name, change.before, change.after, change.at, self.exchange.venue))
             self.context.log.info("link moved", link=name, before=change.before.value, after=change.after.value)
 
     def _give_up(self, role: Role, endpoint: str) -> None:

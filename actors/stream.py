@@ -10,8 +10,7 @@ Data goes from the socket to the topics in the reading task, without passing the
 the stream.
 
 What consumers are told, once per hole and subscription: Disconnected, then nothing, then Resumed, then Gap where ids say what
-is missing, then data. A hole without Disconnected is a Gap alone. These rules need delivery, silence and refusals in one
-place, which is why this module is a little longer than 400 lines.
+is missing, then data. A hole without Disconnected is a Gap alone.
 """
 
 from __future__ import annotations
@@ -47,8 +46,9 @@ from actors.protocol import (
     Vitals,
 )
 from actors.reconnection import Reconnection
+from actors.route import Route
 from actors.vitals import Reading, Vital
-from supervisor import Actor, Backoff, Message, Topic
+from supervisor import Actor, Backoff, Message
 
 __all__ = ["FloodOfBadFrames", "Stream", "StreamOptions"]
 
@@ -82,32 +82,6 @@ class _Remembered(Message, frozen=True):
 
 
 @define(eq=False)
-class _Route:
-    """One subscription and how it is doing."""
-
-    subscription: Subscription
-    topic: Topic[Any]
-    patience: float
-    last_data: float
-    """When data came last, or when we began to wait for the first."""
-    watched: float
-    """From when on silence counts: when data came last, or the connection was opened."""
-    since: float | None = None
-    """Since when it is interrupted; None while data flows."""
-    last_id: int | None = None
-    """Of trades: the last one's id, so that a missing one is noticed."""
-    sync: BookSync | None = None
-    heard: bool = False
-    """Of books: whether a delta came over the present connection. A snapshot from before would prove nothing."""
-    gap: Gap | None = None
-    """Found while interrupted; said after Resumed, because nothing comes before it."""
-    renewed: float = 0.0
-    """When it was asked for again last."""
-    refusals: int = 0
-    """How often the exchange refused it on the present connection."""
-
-
-@define(eq=False)
 class Stream(Actor[StreamMessage]):
     """One connection and its subscriptions.
 
@@ -122,10 +96,10 @@ class Stream(Actor[StreamMessage]):
     transport: Transport
     subscriptions: tuple[Subscription, ...] = ()
     options: StreamOptions = field(factory=StreamOptions)
-    _routes: dict[Subscription, _Route] = field(init=False, factory=dict)
-    _trades: dict[str, _Route] = field(init=False, factory=dict)
-    _quotes: dict[str, _Route] = field(init=False, factory=dict)
-    _books: dict[str, _Route] = field(init=False, factory=dict)
+    _routes: dict[Subscription, Route] = field(init=False, factory=dict)
+    _trades: dict[str, Route] = field(init=False, factory=dict)
+    _quotes: dict[str, Route] = field(init=False, factory=dict)
+    _books: dict[str, Route] = field(init=False, factory=dict)
     _session: Session | None = field(init=False, default=None)
     _link: Link = field(init=False)
     _bad: deque[float] = field(init=False)
@@ -166,8 +140,8 @@ class Stream(Actor[StreamMessage]):
                 self._set(subscriptions)
             case ApplySnapshot(snapshot):
                 return self._apply_snapshot(snapshot)
-            case EndpointInForce(role):
-                if role is Role.STREAM and self._link.endpoint is None:
+            case EndpointInForce(role, _, venue):
+                if role is Role.STREAM and venue == self.exchange.venue and self._link.endpoint is None:
                     self._link.hurry()
             case Tick():
                 self._look_after()
@@ -192,12 +166,12 @@ class Stream(Actor[StreamMessage]):
             self._say(self._session.unsubscribe([route.subscription for route in gone]))
             self._say(self._session.subscribe([route.subscription for route in new]))
 
-    def _new_route(self, wanted: Subscription, now: float) -> _Route:
+    def _new_route(self, wanted: Subscription, now: float) -> Route:
         patience = self.options.silence.get(wanted.feed, SILENCE[wanted.feed])
         sync = BookSync(LocalBook(wanted.instrument)) if wanted.feed is Feed.BOOK else None
-        return _Route(wanted, feed_topic(wanted), patience, last_data=now, watched=now, since=now, sync=sync)
+        return Route(wanted, feed_topic(wanted), patience, last_data=now, watched=now, since=now, sync=sync)
 
-    def _by_feed(self, wanted: Subscription) -> dict[str, _Route]:
+    def _by_feed(self, wanted: Subscription) -> dict[str, Route]:
         return {Feed.TRADES: self._trades, Feed.QUOTES: self._quotes, Feed.BOOK: self._books}[wanted.feed]
 
     def _say(self, frames: Any) -> None:
@@ -257,7 +231,7 @@ class Stream(Actor[StreamMessage]):
 
     # ---- delivery
 
-    def _deliver(self, route: _Route, event: Any, received: float) -> None:
+    def _deliver(self, route: Route, event: Any, received: float) -> None:
         route.last_data = route.watched = received
         if route.since is not None:
             self._resume(route)
@@ -304,10 +278,10 @@ class Stream(Actor[StreamMessage]):
             case _:
                 return True
 
-    def _need_snapshot(self, route: _Route) -> None:
+    def _need_snapshot(self, route: Route) -> None:
         self.lookup(RECOVERY).tell(BookIncident(route.subscription.instrument, self.context.ref))
 
-    def _resume(self, route: _Route) -> None:
+    def _resume(self, route: Route) -> None:
         since, route.since = route.since, None
         outage = 0.0 if since is None else self._now() - since
         self.publish(route.topic, Resumed(subscription=route.subscription, outage=outage))
@@ -315,12 +289,12 @@ class Stream(Actor[StreamMessage]):
         if gap is not None:
             self.publish(route.topic, gap)
 
-    def _interrupt(self, route: _Route, reason: str) -> None:
+    def _interrupt(self, route: Route, reason: str) -> None:
         if route.since is None:
             route.since = self._now()
             self.publish(route.topic, Disconnected(subscription=route.subscription, reason=reason))
 
-    def _gap(self, route: _Route, after_id: int, before_id: int) -> None:
+    def _gap(self, route: Route, after_id: int, before_id: int) -> None:
         gap = Gap(subscription=route.subscription, after_id=after_id, before_id=before_id)
         if route.since is None:
             self.publish(route.topic, gap)
@@ -367,7 +341,7 @@ class Stream(Actor[StreamMessage]):
                     self._need_snapshot(route)
         self._report_vitals(now)
 
-    def _ask_again(self, session: Session, route: _Route, now: float) -> None:
+    def _ask_again(self, session: Session, route: Route, now: float) -> None:
         """Others deliver, this one does not: subscribe it anew, alone, and not more often than its patience."""
         if now - route.renewed >= route.patience:
             route.renewed = now

@@ -24,7 +24,7 @@ FLOORS = {
     "actors": (
         "errors resilience market feeds reconnection link_state vitals book",
         "ports protocol link transport exchanges",
-        "connection_manager state_manager health_monitor recovery_worker recovery_manager stream stream_manager",
+        "connection_manager state_manager health_monitor recovery_worker recovery_manager route stream stream_manager",
         "exchange_tree bot_tree",
         "simulator demo cli __init__",
     ),
