@@ -291,5 +291,5 @@ class ConnectionManager(Actor[ConnectionMessage]):
                 self.after(max(until - now, 0.0), Probe(endpoint.name), key=endpoint.name)
                 states.tell(EndpointDown(endpoint.role, endpoint.name))
             elif moved.after is BreakerState.CLOSED:
-                self.forget(_OpenBreaker, key=endpoint.name)
+                self.forget(endpoint.name)
                 states.tell(EndpointUp(endpoint.role, endpoint.name))

@@ -128,7 +128,7 @@ class Actor(Generic[M]):
         """Hand a message to all who subscribe. Returns how many took it."""
         return self.context.runtime.topics.publish(topic, message)
 
-    def reply_later(self) -> Reply:
+    def reply_later(self) -> Reply[Any]:
         """Answer the ask in hand later, from anywhere; what `receive` returns is then ignored."""
         return self.context.reply_later()
 
@@ -144,9 +144,9 @@ class Actor(Generic[M]):
         """Everything remembered of this type, by key."""
         return self.context.recall_all(kind)
 
-    def forget(self, kind: type, key: str = "") -> None:
-        """Remember it no more."""
-        self.context.forget(kind, key)
+    def forget(self, key: str = "") -> None:
+        """Remember nothing under this key any more, of whatever type."""
+        self.context.forget(key)
 
     async def flush(self) -> None:
         """Return when what was remembered is as durable as the store makes it.

@@ -63,6 +63,10 @@ def without_arguments(spec: S) -> S:
     return spec
 
 
+def _ignores(reason: ExitReason) -> bool:
+    return isinstance(reason, Failed) and isinstance(reason.error, Ignore)
+
+
 class LifeListener(Protocol):
     """Who is told how a life goes: its supervisor."""
 
@@ -192,10 +196,12 @@ class Life:
         self._timers.clear()
         self._release(reason)
         self._coroutine = None
-        if isinstance(reason, Failed) and isinstance(reason.error, Ignore):
-            self._listener.life_ignored(self)
-        else:
+        if not _ignores(reason):
             self._listener.life_ended(self, reason)
+        elif self._started:
+            self._listener.life_ended(self, Normal())  # too late to say that there is nothing to do: it is done
+        else:
+            self._listener.life_ignored(self)
 
     async def _all_ended(self) -> None:
         """Return when nothing of the life runs any more.
@@ -368,7 +374,7 @@ class ActorLife(Life):
             if self._killed_by(error):
                 raise
             reason = self._read(error)
-            if isinstance(reason, Failed) and isinstance(reason.error, Ignore):
+            if _ignores(reason):
                 if not self._started:
                     return reason
                 reason = Normal()
@@ -406,7 +412,8 @@ class ActorLife(Life):
             self._report_hook("cut by the kill" if self._killed_by(error) else repr(error))
             if self._killed_by(error):
                 raise
-            return self._read(error)
+            verdict = self._read(error)
+            return reason if _ignores(verdict) else verdict
         return reason
 
     def _killed_by(self, error: BaseException) -> bool:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
 import msgspec
 import structlog
 
 from supervisor.agenda import Timer
-from supervisor.errors import StrayCancellation
+from supervisor.errors import BadReply, StrayCancellation
 from supervisor.exits import ExitReason, Failed, classify
 from supervisor.mailbox import Envelope, PendingReply
-from supervisor.messages import Down, Gone, Up
+from supervisor.messages import Down, Gone, Up, reply_fits, reply_type
 from supervisor.ref import Place, Ref
 from supervisor.spec import Name
 from supervisor.store import Store
@@ -130,16 +130,23 @@ class _Notice:
             self._monitor.cancel()
 
 
-class Reply:
+class Reply(Generic[T]):
     """The answer to an ask, to be given later and from anywhere. The first answer counts."""
 
-    __slots__ = ("_reply",)
+    __slots__ = ("_reply", "_request")
 
-    def __init__(self, reply: PendingReply) -> None:
+    def __init__(self, reply: PendingReply, request: type) -> None:
         self._reply = reply
+        self._request = request
 
-    def give(self, value: Any) -> bool:
-        """Answer; whether anybody still waited."""
+    def give(self, value: T) -> bool:
+        """Answer; whether anybody still waited.
+
+        Raises:
+            BadReply: it is not of the request's type.
+        """
+        if not reply_fits(value, reply_type(self._request)):
+            raise BadReply(self._reply.path, self._request, value, reply_type(self._request))
         return self._reply.give(value)
 
     def fail(self, error: Exception) -> bool:
@@ -281,14 +288,14 @@ class Context:
         self.place.topics.pop(topic, None)
         self.runtime.topics.unsubscribe(topic, self.place)
 
-    def reply_later(self) -> Reply:
+    def reply_later(self) -> Reply[Any]:
         item = self.in_hand
         if type(item) is not Envelope or item.reply is None or self.deferred:
             raise RuntimeError(f"{self.path} has no ask in hand to answer later; call reply_later() once, while handling one")
         self.deferred = True
         self.replies = [reply for reply in self.replies if reply.pending]
         self.replies.append(item.reply)
-        return Reply(item.reply)
+        return Reply(item.reply, type(item.message))
 
     def remember(self, value: object, key: str) -> None:
         self.store.put(self.path, _store_key(type(value), key), msgspec.msgpack.encode(value))
@@ -302,8 +309,10 @@ class Context:
         found = ((key, value) for key, value in self.store.scan(self.path) if key.startswith(prefix))
         return {key.removeprefix(prefix): msgspec.msgpack.decode(value, type=kind) for key, value in found}
 
-    def forget(self, kind: type, key: str) -> None:
-        self.store.delete(self.path, _store_key(kind, key))
+    def forget(self, key: str) -> None:
+        for stored, _ in list(self.store.scan(self.path)):
+            if stored.rpartition("\x00")[2] == key:
+                self.store.delete(self.path, stored)
 
     # ---- the life's own
 
@@ -360,4 +369,4 @@ def read_exit(error: BaseException, path: str) -> ExitReason:
 
 
 def _store_key(kind: type, key: str) -> str:
-    return f"{kind.__qualname__}\x00{key}"
+    return f"{kind.__module__}.{kind.__qualname__}\x00{key}"

@@ -80,6 +80,7 @@ class _Root:
         if self.failure is not None:
             self.body.cancel()
         self.runtime.emit(TreeStopped(path=life.place.path, at=self.runtime.now(), reason=str(reason)))
+        self.runtime.end_streams()
         self._changed()
 
     def life_overdue(self, life: SupervisorLife, stack: str) -> None:
@@ -152,12 +153,21 @@ async def open_supervisor(
 
     Cancellation: entering and leaving stop the tree in order, shielded, before the cancellation goes on.
     """
-    if not isinstance(spec, RootSpec):
-        raise SpecError(
-            "open_supervisor(spec)", spec, "a SupervisorSpec or DynamicSupervisorSpec, such as SupervisorSpec('root', [...])"
-        )
+    _check(spec, sinks, deadline)
     async with _opened(spec, sinks, deadline) as root:
         yield root.branch.handle
+
+
+def _check(spec: object, sinks: object, deadline: object) -> None:
+    """Refuse wrong arguments before anything runs: inside, they would surface as a group, or as a stop that never comes."""
+    if not isinstance(spec, RootSpec):
+        raise SpecError(
+            "the root's spec", spec, "a SupervisorSpec or DynamicSupervisorSpec, such as SupervisorSpec('root', [...])"
+        )
+    if not isinstance(sinks, Sequence) or not all(callable(sink) for sink in sinks):
+        raise SpecError("sinks", sinks, "a list of functions of an event, such as [LogSink()]")
+    if deadline is not None and (isinstance(deadline, bool) or not isinstance(deadline, int | float) or not deadline >= 0):
+        raise SpecError("deadline", deadline, "seconds from 0, such as 9.0, or None")
 
 
 @asynccontextmanager
@@ -218,6 +228,9 @@ def run(
     Raises:
         BaseException: what `main` raised, or the tree's failure.
     """
+    _check(spec, sinks, deadline)
+    if main is not None and not callable(main):
+        raise SpecError("main", main, "an async function that takes the root, or None")
     result: T | None = anyio.run(_run, spec, main, deadline, sinks, backend=backend)
     return result
 

@@ -149,11 +149,11 @@ class StrayCancellation(SupervisorError, RuntimeError):
 
 
 class BadReply(SupervisorError, TypeError):
-    """`receive` returned something that the request's type does not allow."""
+    """`receive` returned something that the request's type does not allow. The message names its type; `reply` is it."""
 
     def __init__(self, path: str, request: type, reply: object, expected: object) -> None:
         super().__init__(
-            f"{path} answered {request.__name__} with {reply!r}; "
+            f"{path} answered {request.__name__} with a {type(reply).__name__}; "
             f"expected {getattr(expected, '__name__', expected)}, as in Request[...]"
         )
         self.path = path

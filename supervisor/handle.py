@@ -13,6 +13,7 @@ from supervisor.errors import ChildNotFound, NoSuchActor, SpecError, SupervisorE
 from supervisor.exits import ExitReason, Shutdown
 from supervisor.mailbox import PendingReply
 from supervisor.overflow import bounded_queue
+from supervisor.reader import Buffer
 from supervisor.ref import Ref
 from supervisor.restart import ALIVE, Phase
 from supervisor.secrets import redact
@@ -22,6 +23,7 @@ from supervisor.spec import (
     ChildSpec,
     Conflate,
     DynamicSupervisorSpec,
+    Mailbox,
     Name,
     Overflow,
     SupervisorSpec,
@@ -162,8 +164,9 @@ class Supervisor:
         Cancellation: atomic; a life that had not started yet is stopped.
         """
         key = self._key(child)
+        place = self._slot(key).place  # it may be gone again when the call returns
         await self._call(self._life(), lambda call: d.Resurrect(key, call), abandon=key)
-        return Ref(self._slot(key).place)
+        return Ref(place)
 
     async def delete_child(self, child: str | Ref[Any]) -> None:
         """Forget a child that is stopped or parked.
@@ -228,9 +231,10 @@ class Supervisor:
 
     def events(self) -> EventStream:
         """The whole tree's events from now on, with `async for`. Bounded; ends with the tree."""
-        stream = EventStream(EVENTS_HELD, self._runtime.parker(), self._runtime.telemetry.detach)
-        self._runtime.telemetry.attach(stream)
-        if self._runtime.closed:
+        runtime = self._runtime
+        buffer = Buffer(bounded_queue(EVENTS_HELD, Overflow.DROP_OLDEST), runtime.parker())
+        stream = EventStream(runtime.telemetry, buffer, self.path, runtime.now)
+        if runtime.ended:
             stream.close()
         return stream
 
@@ -243,9 +247,14 @@ class Supervisor:
             topic: any topic of this tree.
             capacity: messages it holds for a slow reader.
             overflow: what happens past that. The reader is told what it missed, as `Skipped(count)`.
+
+        Raises:
+            SpecError: no capacity, or no policy.
         """
-        subscription = Subscription(self._runtime.topics, topic, bounded_queue(capacity, overflow), self._runtime.parker())
-        if self._runtime.closed:
+        checked = Mailbox(capacity, overflow)
+        buffer = Buffer(bounded_queue(checked.capacity, checked.overflow), self._runtime.parker())
+        subscription = Subscription(self._runtime.topics, topic, buffer)
+        if self._runtime.ended:
             subscription.close()
         return subscription
 

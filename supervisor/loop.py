@@ -7,13 +7,13 @@ starve a polite one, and a wake-up per message would cost more than the message.
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import CoroutineType, UnionType
-from typing import Any, Union, get_args, get_origin
+from types import CoroutineType
+from typing import Any
 
 from supervisor.context import Context
 from supervisor.errors import BadReply
 from supervisor.mailbox import Envelope
-from supervisor.messages import reply_type
+from supervisor.messages import reply_fits, reply_type
 from supervisor.parking import give_way
 
 __all__ = ["handle_messages"]
@@ -87,21 +87,6 @@ async def _handle_envelope(context: Context, receive: Callable[[Any], Any], enve
     if reply is None or context.deferred:
         return
     request = type(envelope.message)
-    if not _fits(result, reply_type(request)):
+    if not reply_fits(result, reply_type(request)):
         raise BadReply(context.path, request, result, reply_type(request))
     reply.give(result)
-
-
-def _fits(value: object, expected: object) -> bool:
-    """Whether a value is of a type, as far as that can be told without looking inside containers."""
-    if expected is Any:
-        return True
-    if expected is None:
-        return value is None
-    origin = get_origin(expected)
-    if origin in (Union, UnionType):
-        return any(_fits(value, part) for part in get_args(expected))
-    kind = origin or expected
-    if kind is float:
-        return isinstance(value, float | int)
-    return isinstance(value, kind) if isinstance(kind, type) else True

@@ -9,7 +9,8 @@ never called.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Protocol, Self, TypeVar, Union, get_args, get_origin, is_typeddict
 
 from attrs import frozen
 from msgspec import Struct
@@ -19,7 +20,7 @@ from supervisor.exits import ExitReason
 if TYPE_CHECKING:
     from supervisor.ref import Ref
 
-__all__ = ["Asks", "Down", "Gone", "Message", "Pair", "Request", "Skipped", "Up", "reply_type"]
+__all__ = ["Asks", "Down", "Gone", "Message", "Pair", "Request", "Skipped", "Up", "reply_fits", "reply_type"]
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -88,6 +89,28 @@ def reply_type(request: type) -> object:
     except KeyError:
         found = _reply_types[request] = _find_reply_type(request)
         return found
+
+
+def reply_fits(value: object, expected: object) -> bool:
+    """Whether a value is of a type, as far as that can be told without looking inside containers."""
+    if expected is Any:
+        return True
+    if expected is None:
+        return value is None
+    origin = get_origin(expected)
+    if origin is Annotated:
+        return reply_fits(value, get_args(expected)[0])
+    if origin in (Union, UnionType):
+        return any(reply_fits(value, part) for part in get_args(expected))
+    kind = origin or expected
+    if kind is float:
+        return isinstance(value, float | int)
+    if is_typeddict(kind):
+        return isinstance(value, dict)
+    try:
+        return not isinstance(kind, type) or isinstance(value, kind)
+    except TypeError:
+        return True  # a protocol that cannot be checked at run time
 
 
 def _find_reply_type(request: type) -> object:

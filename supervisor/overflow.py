@@ -1,6 +1,6 @@
 """What a bounded queue does with one message too many. Pure: it holds items and says what became of each.
 
-One class a policy, one verb: `offer` says whether the item was taken and which item, if any, had to go for it.
+One class a policy, one verb: `offer` says whether the item was taken and which other item, if any, was lost for it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from supervisor.spec import Conflate, Overflow
 
-__all__ = ["FAIL", "NOTHING", "BoundedQueue", "Refused", "bounded_queue"]
+__all__ = ["FAIL", "NOTHING", "REFUSED", "BoundedQueue", "Outcome", "bounded_queue"]
 
 
-class Refused:
-    """Why an offer was not taken."""
+class Outcome:
+    """What became of an offer, where that is no other item."""
 
     def __init__(self, word: str) -> None:
         self.word = word
@@ -24,10 +24,12 @@ class Refused:
         return self.word
 
 
-NOTHING: Final = Refused("nothing was dropped")
-"""`offer`'s answer when the item was taken and nothing had to go."""
-FAIL: Final = Refused("the queue is full")
-"""`offer`'s answer when the item was not taken because the policy is to fail."""
+NOTHING: Final = Outcome("nothing was lost")
+"""The item was taken, and nothing was lost for it. An older one that it replaced by its key is not lost: that was asked for."""
+REFUSED: Final = Outcome("the item was dropped")
+"""The item itself was the one too many."""
+FAIL: Final = Outcome("the queue is full")
+"""The item was not taken, and the policy is that this is a failure."""
 
 
 class BoundedQueue:
@@ -54,7 +56,7 @@ class BoundedQueue:
         return len(self.items) >= self.capacity
 
     def offer(self, item: Any) -> Any:
-        """Take the item if the policy allows. Returns what was dropped: an item, this one included, or NOTHING, or FAIL."""
+        """Take the item if the policy allows. Returns NOTHING, REFUSED, FAIL, or the older item that was dropped for it."""
         if len(self.items) < self.capacity:
             self.items.append(item)
             return NOTHING
@@ -71,7 +73,7 @@ class BoundedQueue:
         return items
 
     def _overflow(self, item: Any) -> Any:
-        return item
+        return REFUSED
 
 
 class _DropOldest(BoundedQueue):
@@ -97,7 +99,7 @@ class _Fail(BoundedQueue):
 class _Conflating(BoundedQueue):
     """A newer item with the same key replaces the queued one, in its place; past capacity the oldest goes.
 
-    The deque holds one-element cells, so that an item can be replaced without searching for it.
+    The deque holds cells of item and key, so that an item can be replaced without searching for it.
     """
 
     __slots__ = ("_cells", "_key")
@@ -114,8 +116,8 @@ class _Conflating(BoundedQueue):
         key = self._key_of(item)
         cell = None if key is None else self._cells.get(key)
         if cell is not None:
-            dropped, cell[0] = cell[0], item
-            return NOTHING if dropped is item else dropped
+            cell[0] = item
+            return NOTHING
         dropped = self.take() if self.full else NOTHING
         cell = [item, key]
         self.items.append(cell)

@@ -7,7 +7,9 @@ deleted and added again is another place.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from supervisor.errors import AskedSelf, MailboxFull, NoSuchActor, Unstopped
@@ -15,7 +17,7 @@ from supervisor.events import MailboxOverflow
 from supervisor.exits import ExitReason, Shutdown
 from supervisor.mailbox import Envelope, Inbox, PendingReply, message_of
 from supervisor.messages import Asks
-from supervisor.overflow import FAIL, NOTHING
+from supervisor.overflow import FAIL, NOTHING, REFUSED
 from supervisor.spec import Mailbox, Name, OnRestart
 from supervisor.topics import Topic
 
@@ -78,7 +80,7 @@ class Place:
     """
 
     __slots__ = (
-        "_accepted", "_last_report", "_unreported", "accepts", "closed", "inbox", "life", "name", "names", "path", "refusing",
+        "_accepted", "_reporting", "_unreported", "accepts", "closed", "inbox", "life", "name", "names", "path", "refusing",
         "runtime", "topics", "waiters", "watchers",
     )  # fmt: skip
 
@@ -101,7 +103,7 @@ class Place:
         self.topics: dict[Topic[Any], int] = {}
         """What it subscribes to, and which life asked for it last."""
         self._accepted: dict[type, bool] = {}
-        self._last_report = -OVERFLOW_REPORT_EVERY
+        self._reporting = False
         self._unreported = 0
 
     # ---- taking messages
@@ -133,7 +135,8 @@ class Place:
             if self.takes(type(message_of(item))):
                 self.inbox.queue.offer(item)
             else:
-                self._discard(item, "not accepted", TypeError(f"{self.path} does not accept {type(message_of(item)).__name__}"))
+                refused = f"{self.path} does not accept {type(message_of(item)).__name__}"
+                self._discard(item, "not accepted", partial(TypeError, refused))
         self.inbox.wake_senders()
 
     def push(self, message: object) -> bool:
@@ -152,27 +155,32 @@ class Place:
         """Queue an item, by the mailbox's policy."""
         inbox = self.inbox
         assert inbox is not None  # noqa: S101  # callers have checked
-        dropped = inbox.offer(item)
-        if dropped is NOTHING:
+        outcome = inbox.offer(item)
+        if outcome is NOTHING:
             return True
-        return self._overflowed(item, dropped)
+        return self._overflowed(item, outcome)
 
-    def _overflowed(self, item: Any, dropped: Any) -> bool:
+    def _overflowed(self, item: Any, outcome: Any) -> bool:
         assert self.inbox is not None  # noqa: S101
-        capacity, policy = self.inbox.spec.capacity, self.inbox.spec.overflow
-        if dropped is FAIL:
-            dropped = item
-            if self.life is not None:
-                self.life.crash(MailboxFull(self.path, capacity))
+        taken = outcome is not REFUSED and outcome is not FAIL
+        if outcome is FAIL and self.life is not None:
+            self.life.crash(MailboxFull(self.path, self.inbox.spec.capacity))
         self.inbox.dropped += 1
         self._unreported += 1
-        now = self.runtime.now()
-        if now - self._last_report >= OVERFLOW_REPORT_EVERY:
-            name = getattr(policy, "value", "conflate")
-            self.runtime.emit(MailboxOverflow(path=self.path, at=now, policy=name, dropped=self._unreported))
-            self._last_report, self._unreported = now, 0
-        self._discard(dropped, "mailbox full", MailboxFull(self.path, capacity))
-        return dropped is not item
+        if not self._reporting:
+            self._report_overflow()
+        full = partial(MailboxFull, self.path, self.inbox.spec.capacity)
+        self._discard(outcome if taken else item, "mailbox full", full)
+        return taken
+
+    def _report_overflow(self) -> None:
+        """Say how many messages were lost, when it begins and then once a second, until none is."""
+        self._reporting = self._unreported > 0
+        if self._reporting and self.inbox is not None:
+            policy = getattr(self.inbox.spec.overflow, "value", "conflate")
+            count, self._unreported = self._unreported, 0
+            self.runtime.emit(MailboxOverflow(path=self.path, at=self.runtime.now(), policy=policy, dropped=count))
+            self.runtime.timekeeper.after(OVERFLOW_REPORT_EVERY, self._report_overflow)
 
     # ---- lives
 
@@ -210,7 +218,7 @@ class Place:
             self.names.release(self.name, self)
         if self.inbox is not None:
             for item in self.inbox.queue.clear():
-                self._discard(item, "no such actor", NoSuchActor(self.path))
+                self._discard(item, "no such actor", partial(NoSuchActor, self.path))
             self.inbox.wake_senders()
         for topic in self.topics:
             self.runtime.topics.unsubscribe(topic, self)
@@ -229,9 +237,9 @@ class Place:
             self.names.register(self.name, self)
         self.closed = self.refusing = False
 
-    def _discard(self, item: Any, reason: str, error: Exception) -> None:
+    def _discard(self, item: Any, reason: str, error: Callable[[], Exception]) -> None:
         if type(item) is Envelope and item.reply is not None:
-            item.reply.fail(error)
+            item.reply.fail(error())
         self.runtime.dead_letter(self.path, message_of(item), reason)
 
 

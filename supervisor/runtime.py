@@ -41,6 +41,8 @@ class Runtime:
         self.store = MemoryStore()
         self.random = rng or random.Random()
         self.closed = False
+        self.ended = False
+        """No life is left: nothing more will be published."""
         self.on_fatal: Callable[[BaseException], None] = lambda error: None
         """Stops the whole tree in order, for what no sink may swallow."""
         self._nursery = nursery
@@ -63,11 +65,16 @@ class Runtime:
             except get_cancelled_exc_class():
                 continue
 
-    def close(self) -> None:
-        """No life is left: end the timers and all streams."""
-        self.closed = True
+    def end_streams(self) -> None:
+        """No life is left: who reads events or topics has read all there is."""
+        self.ended = True
         self.topics.close()
         self.telemetry.close()
+
+    def close(self) -> None:
+        """End the timers, and the streams if that was not done."""
+        self.closed = True
+        self.end_streams()
         self.timekeeper.close()
 
     def emit(self, event: Event) -> None:

@@ -6,20 +6,18 @@ A sink that raises is reported to the others and keeps its place: nothing here e
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
 
 from supervisor.events import ChildEnded, Event, EventsSkipped, SinkFailed
-from supervisor.overflow import NOTHING, bounded_queue
-from supervisor.parking import Parker
+from supervisor.reader import Buffer, Reader
 from supervisor.secrets import redact
-from supervisor.spec import Overflow
 
 __all__ = ["EventStream", "LogSink", "Sink", "Telemetry"]
 
-Sink = Callable[[Event], None]
+Sink = Callable[[Event], object]
 
 _LEVELS = {"debug": 0, "info": 1, "warning": 2, "error": 3}
 
@@ -58,53 +56,25 @@ def _complaint(broken: Sink, error: Exception) -> str:
         return f"a {type(broken).__name__}: {type(error).__name__}"
 
 
-class EventStream:
-    """An event sink that is read with `async for`. Bounded: what a slow reader missed is itself an event.
+class EventStream(Reader[Event]):
+    """A tree's events, read with `async for`. What it missed, it is told as `EventsSkipped`.
 
     Args:
-        capacity: events it holds.
-        parker: where its reader sleeps.
-        on_close: called once when it is closed.
+        telemetry: of the tree.
+        buffer: its own.
+        path: of the tree's root, for `EventsSkipped`.
+        now: the loop's clock.
     """
 
-    def __init__(self, capacity: int, parker: Parker, on_close: Callable[[EventStream], None]) -> None:
-        self._queue = bounded_queue(capacity, Overflow.DROP_OLDEST)
-        self._parker = parker
-        self._on_close = on_close
-        self._skipped = 0
-        self._closed = False
+    def __init__(self, telemetry: Telemetry, buffer: Buffer, path: str, now: Callable[[], float]) -> None:
+        super().__init__(buffer)
+        self._path = path
+        self._now = now
+        buffer.on_close = lambda: telemetry.detach(buffer.push)
+        telemetry.attach(buffer.push)
 
-    def __call__(self, event: Event) -> None:
-        if self._queue.offer(event) is not NOTHING:
-            self._skipped += 1
-        self._parker.unpark()
-
-    def __aiter__(self) -> AsyncIterator[Event]:
-        return self
-
-    async def __anext__(self) -> Event:
-        """The next event.
-
-        Cancellation: atomic.
-        """
-        while True:
-            if self._skipped:
-                count, self._skipped = self._skipped, 0
-                oldest: Event = next(iter(self._queue))
-                return EventsSkipped(path=oldest.path, at=oldest.at, count=count)
-            if len(self._queue):
-                event: Event = self._queue.take()
-                return event
-            if self._closed:
-                raise StopAsyncIteration
-            await self._parker.park()
-
-    def close(self) -> None:
-        """Take no more events; what is queued can still be read."""
-        if not self._closed:
-            self._closed = True
-            self._on_close(self)
-            self._parker.unpark()
+    def _missed(self, count: int) -> Event:
+        return EventsSkipped(path=self._path, at=self._now(), count=count)
 
 
 class Telemetry:
@@ -131,8 +101,9 @@ class Telemetry:
     def close(self) -> None:
         """End every stream of events."""
         for sink in tuple(self._sinks):
-            if isinstance(sink, EventStream):
-                sink.close()
+            buffer = getattr(sink, "__self__", None)
+            if isinstance(buffer, Buffer):
+                buffer.close()
 
     def _complain(self, broken: Sink, event: Event, error: Exception) -> None:
         complaint = SinkFailed(path=event.path, at=event.at, error=_complaint(broken, error))

@@ -35,7 +35,13 @@ class Timekeeper:
         return len(self._agenda)
 
     def after(self, delay: float, action: Callable[[], None]) -> Timer:
-        """Have `action` done in `delay` seconds."""
+        """Have `action` done in `delay` seconds.
+
+        Raises:
+            ValueError: not a number of seconds. It would stop every timer of the tree.
+        """
+        if not isinstance(delay, int | float) or delay != delay:
+            raise ValueError(f"a time is {delay!r}; expected seconds, such as 5.0")
         timer = self._agenda.schedule(self._now(), delay, action)
         scope = self._scope
         if scope is not None and timer.when < scope.deadline:

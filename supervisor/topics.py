@@ -6,14 +6,12 @@ told once, as `Skipped(count)`, what it missed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 from attrs import frozen
 
 from supervisor.messages import Skipped
-from supervisor.overflow import FAIL, NOTHING, BoundedQueue
-from supervisor.parking import Parker
+from supervisor.reader import Buffer, Reader
 
 __all__ = ["Carries", "Subscriber", "Subscription", "Topic", "Topics"]
 
@@ -44,7 +42,7 @@ class Carries(Protocol[M_co]):
 class Subscriber(Protocol[M_contra]):
     """Whoever takes what is published. Never waits, never raises."""
 
-    def push(self, message: M_contra) -> bool:
+    def push(self, message: M_contra, /) -> bool:
         """Take one message; False if it was dropped."""
         ...
 
@@ -85,81 +83,24 @@ class Topics:
         """End every `Subscription` outside the tree."""
         for subscribers in list(self._subscribers.values()):
             for subscriber in tuple(subscribers):
-                if isinstance(subscriber, _Buffer):
+                if isinstance(subscriber, Buffer):
                     subscriber.close()
 
 
-class _Buffer:
-    """What the topic knows of a subscription: the handle itself may be dropped by its reader at any time."""
+class Subscription(Reader[M]):
+    """One reader of one topic, outside the tree. What it missed, it is told as `Skipped(count)`.
 
-    def __init__(self, queue: BoundedQueue, parker: Parker, on_close: Callable[[_Buffer], None]) -> None:
-        self.queue = queue
-        self.parker = parker
-        self.skipped = 0
-        self.closed = False
-        self._on_close = on_close
-
-    def push(self, message: Any) -> bool:
-        dropped = self.queue.offer(message)
-        self.parker.unpark()
-        if dropped is NOTHING:
-            return True
-        self.skipped += 1
-        return dropped is not message and dropped is not FAIL
-
-    def close(self) -> None:
-        if not self.closed:
-            self.closed = True
-            self._on_close(self)
-            self.parker.unpark()
-
-
-class Subscription(Generic[M]):
-    """One reader of one topic, outside the tree. `async for` ends with the tree, or with `close()`.
-
-    It holds messages from when it is made. A slow reader gets `Skipped(count)` where messages are missing, then what came
-    after.
+    Args:
+        topics: of the tree.
+        topic: what it reads.
+        buffer: its own.
     """
 
-    def __init__(self, topics: Topics, topic: Topic[M], queue: BoundedQueue, parker: Parker) -> None:
+    def __init__(self, topics: Topics, topic: Topic[M], buffer: Buffer) -> None:
+        super().__init__(buffer)
         self.topic = topic
-        self._buffer = _Buffer(queue, parker, lambda buffer: topics.unsubscribe(topic, buffer))
-        topics.subscribe(topic, self._buffer)
+        buffer.on_close = lambda: topics.unsubscribe(topic, buffer)
+        topics.subscribe(topic, buffer)
 
-    def __aiter__(self) -> Subscription[M]:
-        return self
-
-    async def __anext__(self) -> M:
-        """The next message.
-
-        Cancellation: atomic.
-        """
-        buffer = self._buffer
-        while True:
-            if buffer.skipped:
-                count, buffer.skipped = buffer.skipped, 0
-                return Skipped(count)  # type: ignore[return-value]  # told once, whatever the topic carries
-            if buffer.queue.items:
-                message: M = buffer.queue.take()
-                return message
-            if buffer.closed:
-                raise StopAsyncIteration
-            await buffer.parker.park()
-
-    def __len__(self) -> int:
-        """How many messages wait to be read."""
-        return len(self._buffer.queue)
-
-    def close(self) -> None:
-        """Take no more; what is queued can still be read."""
-        self._buffer.close()
-
-    def __enter__(self) -> Subscription[M]:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        # A reader that left its loop and dropped the handle would otherwise fill a queue for the rest of the tree's life.
-        self._buffer.close()
+    def _missed(self, count: int) -> M:
+        return Skipped(count)  # type: ignore[return-value]  # told whatever the topic carries

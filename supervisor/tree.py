@@ -74,6 +74,8 @@ class Slot:
     key: str
     spec: ChildSpec
     place: Place
+    given: ChildSpec | None = None
+    """The static spec that it stands for; None for a child that came at run time."""
     branch: Branch | None = None
     """Its own children, if it is a supervisor."""
     life: Life | SupervisorLife | None = None
@@ -121,10 +123,10 @@ class Branch:
             NameTaken: a child's name belongs to another.
         """
         static = {child.id: child for child in self.spec.children} if isinstance(self.spec, SupervisorSpec) else {}
-        for key in list(self.slots):
-            if key not in static:
-                self.drop(key)
-        self.slots = {key: self.slots.get(key) or self._new_slot(key, spec) for key, spec in static.items()}
+        for key, slot in list(self.slots.items()):
+            if slot.given is None or slot.given is not static.get(key):
+                self.drop(key)  # also one that was added under the id of a static child: that is another place
+        self.slots = {key: self.slots.get(key) or self._new_slot(key, spec, given=spec) for key, spec in static.items()}
         for slot in self.slots.values():
             slot.place.open()
 
@@ -154,16 +156,16 @@ class Branch:
             for below in _all_below(slot):
                 memory.drop(below.place.path)
 
-    def _new_slot(self, key: str, spec: ChildSpec) -> Slot:
+    def _new_slot(self, key: str, spec: ChildSpec, given: ChildSpec | None = None) -> Slot:
         runtime, path = self.place.runtime, f"{self.place.path}/{key}"
         if isinstance(spec, ActorSpec):
             place = Place(runtime, path, spec.mailbox, _accepted_by(spec), self.names)
             place.name = spec.name
-            return Slot(key, spec, place)
+            return Slot(key, spec, place, given)
         place = Place(runtime, path, None, (), self.names)
         if isinstance(spec, SupervisorSpec | DynamicSupervisorSpec):
-            return Slot(key, spec, place, Branch(spec, place, self.names, self.store, self.new_handle))
-        return Slot(key, spec, place)
+            return Slot(key, spec, place, given, Branch(spec, place, self.names, self.store, self.new_handle))
+        return Slot(key, spec, place, given)
 
 
 def close_all(slot: Slot) -> None:
@@ -413,7 +415,7 @@ class SupervisorLife:
     def _forget_arguments(self, life: Life) -> None:
         """A TEMPORARY child is never started again: what it was started with is let go, or it would be kept for nothing."""
         slot, child = self.branch.slots.get(life.key), self.machine.children.get(life.key)
-        if slot is not None and child is not None:
+        if slot is not None and child is not None and slot.given is None:
             slot.spec = child.spec = without_arguments(slot.spec)
             life.forget_arguments()
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = {
     "supervisor": (
         "errors exits messages secrets backoff spec decisions restart overflow agenda events snapshot",
-        "parking timekeeper mailbox ref names topics telemetry store runtime",
+        "parking timekeeper mailbox ref names topics reader telemetry store runtime",
         "actor context loop",
         "child tree handle embedding",
         "testing commands __init__",

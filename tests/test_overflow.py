@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from supervisor.overflow import FAIL, NOTHING, BoundedQueue, bounded_queue
+from supervisor.overflow import FAIL, NOTHING, REFUSED, BoundedQueue, bounded_queue
 from supervisor.spec import Conflate, Overflow
 
 
@@ -19,13 +19,13 @@ CONFLATE = Conflate(first_letter)
 
 ONE_TOO_MANY = {
     # policy, what is queued, what is offered: the answer, what is queued then
-    (Overflow.DROP_NEWEST, "a1 b1", "c1"): ("c1", "a1 b1"),
+    (Overflow.DROP_NEWEST, "a1 b1", "c1"): (REFUSED, "a1 b1"),
     (Overflow.DROP_OLDEST, "a1 b1", "c1"): ("a1", "b1 c1"),
     (Overflow.FAIL, "a1 b1", "c1"): (FAIL, "a1 b1"),
     (CONFLATE, "a1 b1", "c1"): ("a1", "b1 c1"),
-    (CONFLATE, "a1 b1", "b2"): ("b1", "a1 b2"),
-    (CONFLATE, "a1 b1", "a2"): ("a1", "a2 b1"),
-    (CONFLATE, "a1", "a2"): ("a1", "a2"),
+    (CONFLATE, "a1 b1", "b2"): (NOTHING, "a1 b2"),
+    (CONFLATE, "a1 b1", "a2"): (NOTHING, "a2 b1"),
+    (CONFLATE, "a1", "a2"): (NOTHING, "a2"),
     (CONFLATE, "_1 _2", "_3"): ("_1", "_2 _3"),
     (CONFLATE, "_1", "_1"): (NOTHING, "_1 _1"),
 }
@@ -92,7 +92,7 @@ def test_an_item_that_was_pushed_out_is_not_replaced() -> None:
 
 
 def test_what_an_offer_answers_can_be_read() -> None:
-    assert (repr(NOTHING), repr(FAIL)) == ("nothing was dropped", "the queue is full")
+    assert [repr(NOTHING), repr(REFUSED), repr(FAIL)] == ["nothing was lost", "the item was dropped", "the queue is full"]
 
 
 class Model:
@@ -108,13 +108,13 @@ class Model:
             for at, old in enumerate(self.items):
                 if first_letter(old) == key:
                     self.items[at] = item
-                    return old
+                    return NOTHING
         if len(self.items) < self.capacity:
             self.items.append(item)
             return NOTHING
         match self.policy:
             case Overflow.DROP_NEWEST:
-                return item
+                return REFUSED
             case Overflow.FAIL:
                 return FAIL
             case _:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import anyio
@@ -7,7 +8,10 @@ import pytest
 import structlog.testing
 
 from supervisor.events import ChildEnded, ChildStarted, Event, EventsSkipped, RestartScheduled, SinkFailed, TreeStarted
-from supervisor.parking import parker_type
+from supervisor.overflow import bounded_queue
+from supervisor.parking import AsyncioParker, parker_type
+from supervisor.reader import Buffer
+from supervisor.spec import Overflow
 from supervisor.telemetry import EventStream, LogSink, Telemetry
 
 pytestmark = pytest.mark.anyio
@@ -169,17 +173,18 @@ def test_a_logger_of_ones_own_is_used() -> None:
 # ----------------------------------------------------------------------------------------------------------------- streams
 
 
-def stream(capacity: int = 10) -> EventStream:
-    closed: list[EventStream] = []
-    made = EventStream(capacity, parker_type()(), closed.append)
-    made.closed = closed  # type: ignore[attr-defined]
-    return made
+TELEMETRY = Telemetry([])
+
+
+def stream(capacity: int = 10, telemetry: Telemetry = TELEMETRY) -> EventStream:
+    buffer = Buffer(bounded_queue(capacity, Overflow.DROP_OLDEST), parker_type()())
+    return EventStream(telemetry, buffer, "top", lambda: 3.0)
 
 
 async def test_a_stream_gives_the_events_in_order() -> None:
     events = stream()
-    events(event(1))
-    events(event(2))
+    TELEMETRY.emit(event(1))
+    TELEMETRY.emit(event(2))
     assert [await anext(events), await anext(events)] == [event(1), event(2)]
 
 
@@ -192,38 +197,38 @@ async def test_a_stream_waits_for_the_next_event() -> None:
 
         group.start_soon(wait)
         await anyio.sleep(1)
-        events(event(1))
+        TELEMETRY.emit(event(1))
 
 
 async def test_what_a_slow_reader_missed_is_itself_an_event() -> None:
     events = stream(2)
     for number in range(5):
-        events(event(number))
+        TELEMETRY.emit(event(number))
     assert await anext(events) == EventsSkipped(path="top", at=3.0, count=3)
     assert [await anext(events), await anext(events)] == [event(3), event(4)]
 
 
 async def test_a_closed_stream_gives_what_it_has_and_ends() -> None:
     events = stream()
-    events(event(1))
+    TELEMETRY.emit(event(1))
     events.close()
     events.close()
     assert [one async for one in events] == [event(1)]
-    assert events.closed == [events]  # type: ignore[attr-defined]
+    TELEMETRY.emit(event(2))
+    assert len(events) == 0
 
 
 async def test_a_cancelled_reader_loses_nothing() -> None:
     events = stream()
     with anyio.move_on_after(1):
         await anext(events)
-    events(event(1))
+    TELEMETRY.emit(event(1))
     assert await anext(events) == event(1)
 
 
 async def test_closing_the_telemetry_ends_its_streams() -> None:
     telemetry = Telemetry([broken])
-    events = EventStream(5, parker_type()(), telemetry.detach)
-    telemetry.attach(events)
+    events = stream(5, telemetry)
     async with anyio.create_task_group() as group:
 
         async def wait() -> None:
@@ -234,3 +239,22 @@ async def test_closing_the_telemetry_ends_its_streams() -> None:
         telemetry.close()
     telemetry.emit(event())
     assert [one async for one in events] == []
+
+
+async def test_two_readers_of_one_stream_are_told_so() -> None:
+    events = stream()
+    async with anyio.create_task_group() as group:
+        group.start_soon(anext, events)
+        await anyio.sleep(1)
+        with pytest.raises(RuntimeError, match="another task is reading this already"):
+            await anext(events)
+        TELEMETRY.emit(event(1))
+
+
+def test_a_stream_that_is_dropped_takes_no_more() -> None:
+    telemetry = Telemetry([])
+    buffer = Buffer(bounded_queue(5, Overflow.DROP_OLDEST), AsyncioParker())
+    EventStream(telemetry, buffer, "top", lambda: 0.0)
+    gc.collect()
+    telemetry.emit(event(1))
+    assert len(buffer.queue) == 0

@@ -46,7 +46,7 @@ async def test_state_survives_a_restart_by_type_and_key() -> None:
         assert await ref.ask(recall(Order)) == Order("o")
         assert await ref.ask(Do(lambda me: me.recall_all(Position))) == {"": Position(3), "x": Position(4)}
         assert await root.child("b").ask(recall(Position)) is None
-        await ref.ask(Do(lambda me: me.forget(Position, "x")))
+        await ref.ask(Do(lambda me: me.forget("x")))
         assert await ref.ask(recall(Position, "x")) is None
         await ref.ask(Do(lambda me: me.flush()))
 
