@@ -1,4 +1,5 @@
-"""One life of one child: its task, its scopes, its readiness, its grace, its end.
+"""One life of one child: its task, its scopes, its readiness, its grace, its end. What it does meanwhile is for `actor_life`
+and `task_life`.
 
     kill scope (shielded from everything outside; cancelled when the grace is over)
     └── soft scope (on_start and the handlers, or a TaskSpec's function)
@@ -16,30 +17,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
-from inspect import Parameter, signature
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import anyio
 from attrs import evolve
 
-from supervisor.actor import Actor, accepted_types
 from supervisor.agenda import Timer
-from supervisor.context import Context, read_exit
+from supervisor.context import read_exit
 from supervisor.errors import Hung, StrayCancellation
 from supervisor.events import HookFailed
-from supervisor.exits import ExitReason, Failed, Ignore, Killed, Normal, Shutdown, is_fatal
-from supervisor.loop import handle_messages
-from supervisor.mailbox import Envelope, message_of
+from supervisor.exits import ExitReason, Failed, Ignore, Killed, Normal, is_fatal
 from supervisor.parking import current_coroutine, stack_of
 from supervisor.ref import CURRENT_PLACE, Place
 from supervisor.spec import ActorSpec, ChildSpec, Kill, TaskSpec
-from supervisor.store import Store
 
-if TYPE_CHECKING:
-    from supervisor.handle import Supervisor
-
-__all__ = ["ActorLife", "Life", "LifeListener", "TaskLife", "without_arguments"]
+__all__ = ["UNSTOPPED_AFTER", "Life", "LifeListener", "ignores", "without_arguments"]
 
 UNSTOPPED_AFTER = 1.0
 """Seconds after its kill at which a life that still runs is reported."""
@@ -63,7 +55,8 @@ def without_arguments(spec: S) -> S:
     return spec
 
 
-def _ignores(reason: ExitReason) -> bool:
+def ignores(reason: ExitReason) -> bool:
+    """Whether a life said that there is nothing to do."""
     return isinstance(reason, Failed) and isinstance(reason.error, Ignore)
 
 
@@ -196,7 +189,7 @@ class Life:
         self._timers.clear()
         self._release(reason)
         self._coroutine = None
-        if not _ignores(reason):
+        if not ignores(reason):
             self._listener.life_ended(self, reason)
         elif self._started:
             self._listener.life_ended(self, Normal())  # too late to say that there is nothing to do: it is done
@@ -278,203 +271,3 @@ class Life:
             return
         self._overdue = True
         self._listener.life_overdue(self, stack_of(self._coroutine))
-
-
-class TaskLife(Life):
-    """A life of a `TaskSpec`: one function."""
-
-    _spec: TaskSpec
-
-    async def _live(self) -> ExitReason:
-        function = self._spec.run
-        waits = _takes_task_status(function)
-        with self._soft_scope:
-            if waits:
-                self._limit_start(self._spec.start_timeout)
-                running = function(task_status=_TaskStatus(self._ready))
-            else:
-                self._ready()
-                running = function()
-            del function  # a TEMPORARY task must not be what keeps its own arguments alive
-            await running
-        if self._crash_reason is not None:
-            return self._crash_reason
-        if self._soft_scope.cancelled_caught:
-            return self._stop_reason or Shutdown()
-        if waits and not self._started and self._stop_reason is None:
-            return Failed(RuntimeError(f"{self.place.path} returned without calling task_status.started()"))
-        return Normal()
-
-
-class _TaskStatus:
-    """What a task calls when it is ready; anyio's and trio's signature."""
-
-    def __init__(self, ready: Callable[[], None]) -> None:
-        self._ready = ready
-        self._called = False
-
-    def started(self, value: object = None) -> None:
-        if self._called:
-            raise RuntimeError("task_status.started() was called twice")
-        self._called = True
-        self._ready()
-
-
-def _takes_task_status(function: Callable[..., Any]) -> bool:
-    if isinstance(function, partial) and "task_status" in function.keywords:
-        return False
-    try:
-        parameter = signature(function).parameters.get("task_status")
-    except (TypeError, ValueError):
-        return False  # a callable that does not show its signature: it cannot ask for what we would not know to give
-    return parameter is not None and parameter.kind is not Parameter.POSITIONAL_ONLY
-
-
-class ActorLife(Life):
-    """A life of an actor.
-
-    Args:
-        supervisor: the handle that the actor gets as `context.supervisor`.
-        store: where its state is kept.
-    """
-
-    _spec: ActorSpec[Any]
-
-    def __init__(
-        self,
-        key: str,
-        spec: ActorSpec[Any],
-        place: Place,
-        incarnation: int,
-        listener: LifeListener,
-        supervisor: Supervisor,
-        store: Store,
-    ) -> None:
-        super().__init__(key, spec, place, incarnation, listener)
-        self._context = Context(place, incarnation, supervisor, store, self._interrupt)
-        self._handling_since: float | None = None
-        self._initialised = False
-
-    async def _live(self) -> ExitReason:
-        actor: Actor[Any] | None = None
-        finished = False
-        try:
-            with self._soft_scope:
-                actor = self._make()
-                if type(actor).on_start is not Actor.on_start:
-                    self._limit_start(self._spec.start_timeout)
-                    await actor.on_start()
-                self._initialised = True
-                self._context.renew_topics()
-                self._ready()
-                watch = None if self._spec.watchdog is None else self._note_handling
-                await handle_messages(self._context, actor.receive, watch)
-            reason = self._crash_reason or self._stop_reason or Shutdown()
-        except BaseException as error:  # read, then on_stop; a kill goes on to its scope
-            if self._killed_by(error):
-                raise
-            reason = self._read(error)
-            if _ignores(reason):
-                if not self._started:
-                    return reason
-                reason = Normal()
-            finished = not isinstance(reason, Failed)  # the handler itself said Stop: its message is handled
-        self._settle_in_hand(reason, finished=finished)
-        if isinstance(reason, Failed) and self._crash_reason is None:
-            self._crash_reason = reason
-        if self._initialised and actor is not None and self._kill_reason is None:
-            reason = await self._tidy_up(actor, reason)
-        return reason
-
-    def _make(self) -> Actor[Any]:
-        actor = self._spec.start()
-        if not isinstance(actor, Actor):
-            raise TypeError(f"ActorSpec({self._spec.id!r}).start returned {actor!r}; expected an Actor")
-        if hasattr(actor, "_context"):
-            raise TypeError(
-                f"ActorSpec({self._spec.id!r}).start returned an actor that has lived before; make a fresh one each time"
-            )
-        actor._context = self._context
-        self.place.learn(accepted_types(type(actor)))
-        return actor
-
-    async def _tidy_up(self, actor: Actor[Any], reason: ExitReason) -> ExitReason:
-        """Run `on_stop`, within what is left of the grace. Cancellation: the kill cuts it."""
-        self._context.cancel_background()
-        if self._stop_reason is None:
-            self._start_grace(self._own_grace())
-            self._stop_reason = reason
-        if type(actor).on_stop is Actor.on_stop:
-            return reason
-        try:
-            await actor.on_stop(reason)
-        except BaseException as error:  # becomes the reason; a kill goes on to its scope
-            self._report_hook("cut by the kill" if self._killed_by(error) else repr(error))
-            if self._killed_by(error):
-                raise
-            verdict = self._read(error)
-            return reason if _ignores(verdict) else verdict
-        return reason
-
-    def _killed_by(self, error: BaseException) -> bool:
-        return self._kill_reason is not None and isinstance(error, anyio.get_cancelled_exc_class())
-
-    def _settle_in_hand(self, reason: ExitReason, *, finished: bool = False) -> None:
-        """The message in hand is never handled again: whoever asked is told; if it was cut or failed, it is a dead letter."""
-        item, self._context.in_hand = self._context.in_hand, None
-        self._cancel_timer("watchdog")
-        if item is None:
-            return
-        if type(item) is Envelope and item.reply is not None:
-            item.reply.crash(reason)
-        if not finished:
-            self.runtime.dead_letter(self.place.path, message_of(item), f"its handler ended with {reason}")
-
-    def _soft_stop(self) -> None:
-        self._context.cancel_background()
-        if self._started:
-            if self.place.inbox is not None:
-                self.place.inbox.reader.unpark()
-        else:
-            self._soft_scope.cancel()
-
-    def _cancel_background(self) -> None:
-        self._context.cancel_background()
-
-    async def _background_ended(self) -> None:
-        if self._context.background:
-            with anyio.CancelScope(shield=True):
-                await self._context.background_ended()
-
-    def _release(self, reason: ExitReason) -> None:
-        self._settle_in_hand(reason)
-        self._context.release(reason)
-
-    def crash(self, error: BaseException) -> None:
-        super()._interrupt(Failed(error))
-        self._context.stopping = True
-
-    def _interrupt(self, reason: ExitReason) -> None:
-        if (self._stop_reason is not None or self._crash_reason is not None) and isinstance(reason, Failed):
-            self._report_hook(repr(reason.error), "a background task")
-        super()._interrupt(reason)
-        self._context.stopping = True  # a handler that never waits would otherwise go on to the next message
-
-    # ---- watchdog: one pending timer per life, set forward when it fires early
-
-    def _note_handling(self) -> None:
-        self._handling_since = self.runtime.now()
-        limit = self._spec.watchdog
-        if limit is not None and "watchdog" not in self._timers:
-            self._set_timer("watchdog", limit, self._check_handling)
-
-    def _check_handling(self) -> None:
-        self._timers.pop("watchdog", None)
-        limit, since = self._spec.watchdog, self._handling_since
-        if limit is None or since is None or self._context.in_hand is None:
-            return
-        left = since + limit - self.runtime.now()
-        if left > 1e-9:  # clocks round: a timer set again for what is left of a rounding error would be due at once
-            self._set_timer("watchdog", left, self._check_handling)
-        else:
-            self.kill(Failed(Hung(self.place.path, type(message_of(self._context.in_hand)).__name__, limit)))

@@ -11,6 +11,7 @@ from typing import TypeVar
 import anyio
 from anyio.abc import TaskGroup
 
+from supervisor.branch import Branch
 from supervisor.errors import SpecError
 from supervisor.events import TreeStarted, TreeStopped
 from supervisor.exits import ExitReason, Failed, Shutdown
@@ -21,7 +22,7 @@ from supervisor.ref import Place
 from supervisor.runtime import Runtime
 from supervisor.spec import DynamicSupervisorSpec, SupervisorSpec
 from supervisor.telemetry import LogSink, Sink
-from supervisor.tree import Branch, EventQueue, SupervisorLife
+from supervisor.tree import EventQueue, SupervisorLife
 
 __all__ = ["open_supervisor", "run"]
 

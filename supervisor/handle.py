@@ -9,6 +9,7 @@ import anyio
 from attrs import frozen
 
 from supervisor import decisions as d
+from supervisor.branch import Branch, Slot
 from supervisor.errors import ChildNotFound, NoSuchActor, SpecError, SupervisorError
 from supervisor.exits import ExitReason, Shutdown
 from supervisor.mailbox import PendingReply
@@ -32,7 +33,7 @@ from supervisor.spec import (
 )
 from supervisor.telemetry import EventStream
 from supervisor.topics import Subscription, Topic
-from supervisor.tree import Branch, Slot, SupervisorLife
+from supervisor.tree import SupervisorLife
 
 __all__ = ["ChildCount", "ChildInfo", "Supervisor"]
 

@@ -1,9 +1,8 @@
 """The nursery shell of the restart machine: it tells the machine what happened and carries out what the machine says.
 
-A `Branch` is a supervisor's place: its slots outlive its lives, so that a restarted supervisor finds its children's queues,
-names and remembered state where they were. A `SupervisorLife` is one life of it, with a machine of its own. It has no task: an
-event is handled to completion in the task that raised it. Events that arise meanwhile, in this supervisor or another, wait in
-one queue per tree, so that the depth of a tree never becomes depth of the Python stack.
+A `SupervisorLife` is one life of a supervisor, with a machine of its own. It has no task: an event is handled to completion in
+the task that raised it. Events that arise meanwhile, in this supervisor or another, wait in one queue per tree, so that the
+depth of a tree never becomes depth of the Python stack.
 """
 
 from __future__ import annotations
@@ -11,14 +10,13 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-from attrs import define
+from typing import Any
 
 from supervisor import decisions as d
-from supervisor.actor import Actor, accepted_types
+from supervisor.actor_life import ActorLife
 from supervisor.agenda import Timer
-from supervisor.child import UNSTOPPED_AFTER, ActorLife, Life, TaskLife, without_arguments
+from supervisor.branch import Branch, Slot, close_all
+from supervisor.child import UNSTOPPED_AFTER, Life, without_arguments
 from supervisor.errors import ChildAlreadyStarted, NameTaken
 from supervisor.events import (
     ChildEnded,
@@ -31,18 +29,13 @@ from supervisor.events import (
 )
 from supervisor.exits import ExitReason, Failed, Killed, Normal, Shutdown, is_abnormal
 from supervisor.mailbox import PendingReply
-from supervisor.names import Names
-from supervisor.ref import Place, Ref
+from supervisor.ref import Ref
 from supervisor.restart import Phase, RestartMachine, Stage
 from supervisor.runtime import Runtime
-from supervisor.spec import ActorSpec, ChildSpec, DynamicSupervisorSpec, Kill, Restart, SupervisorSpec, TaskSpec
-from supervisor.store import Store
+from supervisor.spec import ActorSpec, ChildSpec, Kill, Restart, TaskSpec
+from supervisor.task_life import TaskLife
 
-if TYPE_CHECKING:
-    from supervisor.handle import Supervisor
-
-__all__ = ["Branch", "EventQueue", "Slot", "SupervisorLife"]
-
+__all__ = ["EventQueue", "SupervisorLife"]
 
 _SHUTDOWN = Shutdown()
 
@@ -65,133 +58,6 @@ class EventQueue:
                 self._waiting.popleft()()
         finally:
             self._busy = False
-
-
-@define(eq=False)
-class Slot:
-    """One child's spot under a supervisor."""
-
-    key: str
-    spec: ChildSpec
-    place: Place
-    given: ChildSpec | None = None
-    """The static spec that it stands for; None for a child that came at run time."""
-    branch: Branch | None = None
-    """Its own children, if it is a supervisor."""
-    life: Life | SupervisorLife | None = None
-    timer: Timer | None = None
-    """The delay before its restart."""
-    ended_with: ExitReason | None = None
-    """How its last life ended."""
-    lives: int = 0
-    """How many it has had, over all lives of its supervisor: two lives at one place never have one number."""
-
-
-class Branch:
-    """A supervisor's place in the tree.
-
-    Args:
-        spec: the supervisor's.
-        place: where it is.
-        names: the scope of names it stands in.
-        store: where state is kept by default.
-        new_handle: makes the handle that children get as `context.supervisor`.
-    """
-
-    def __init__(
-        self,
-        spec: SupervisorSpec | DynamicSupervisorSpec,
-        place: Place,
-        names: Names,
-        store: Store,
-        new_handle: Callable[[Branch], Supervisor],
-    ) -> None:
-        self.spec = spec
-        self.place = place
-        self.names = Names(names) if spec.scoped else names
-        self.store = store if spec.store is None else spec.store
-        self.new_handle = new_handle
-        self.handle = new_handle(self)
-        self.slots: dict[str, Slot] = {}
-        self.life: SupervisorLife | None = None
-        self._numbers: dict[str, int] = {}
-
-    def prepare(self) -> None:
-        """Make ready for a new life: a slot for each static child, nothing left of dynamic ones.
-
-        Raises:
-            NameTaken: a child's name belongs to another.
-        """
-        static = {child.id: child for child in self.spec.children} if isinstance(self.spec, SupervisorSpec) else {}
-        for key, slot in list(self.slots.items()):
-            if slot.given is None or slot.given is not static.get(key):
-                self.drop(key)  # also one that was added under the id of a static child: that is another place
-        self.slots = {key: self.slots.get(key) or self._new_slot(key, spec, given=spec) for key, spec in static.items()}
-        for slot in self.slots.values():
-            slot.place.open()
-
-    def add(self, spec: ChildSpec) -> Slot:
-        """A slot for a new child. Its key is its id; under a dynamic supervisor ids may repeat, and then get a number.
-
-        Raises:
-            NameTaken: its name belongs to another.
-        """
-        key = spec.id
-        while isinstance(self.spec, DynamicSupervisorSpec) and key in self.slots:
-            # Counting on from the last number, or each of many children of one id would look through all before it.
-            number = self._numbers[spec.id] = self._numbers.get(spec.id, 1) + 1
-            key = f"{spec.id}#{number}"
-        slot = self._new_slot(key, spec)
-        slot.place.open()
-        self.slots[key] = slot
-        return slot
-
-    def drop(self, key: str) -> None:
-        """Forget a child: close its place, and all below it."""
-        slot = self.slots.pop(key, None)
-        if slot is not None:
-            close_all(slot)
-            # What the tree's own memory holds is bounded by the places there are; a store that was given keeps it for later.
-            memory = self.place.runtime.store
-            for below in _all_below(slot):
-                memory.drop(below.place.path)
-
-    def _new_slot(self, key: str, spec: ChildSpec, given: ChildSpec | None = None) -> Slot:
-        runtime, path = self.place.runtime, f"{self.place.path}/{key}"
-        if isinstance(spec, ActorSpec):
-            place = Place(runtime, path, spec.mailbox, _accepted_by(spec), self.names)
-            place.name = spec.name
-            return Slot(key, spec, place, given)
-        place = Place(runtime, path, None, (), self.names)
-        if isinstance(spec, SupervisorSpec | DynamicSupervisorSpec):
-            return Slot(key, spec, place, given, Branch(spec, place, self.names, self.store, self.new_handle))
-        return Slot(key, spec, place, given)
-
-
-def close_all(slot: Slot) -> None:
-    """Close a place and all below it."""
-    for below in _all_below(slot):
-        below.place.close()
-
-
-def _all_below(slot: Slot) -> list[Slot]:
-    """A slot and all below it, without recursion."""
-    found = [slot]
-    for current in found:
-        if current.branch is not None:
-            found.extend(current.branch.slots.values())
-    return found
-
-
-def _accepted_by(spec: ActorSpec[Any]) -> tuple[type, ...] | None:
-    """What the actors of a spec accept, where that can be known before there is one."""
-    start = getattr(spec.start, "func", spec.start)
-    if isinstance(start, type) and issubclass(start, Actor):
-        try:
-            return accepted_types(start)
-        except Exception:  # noqa: BLE001  # said again when the life starts, where it is that child's failure alone
-            return None
-    return None
 
 
 class SupervisorLife:

@@ -18,7 +18,7 @@ FLOORS = {
         "errors exits messages secrets backoff spec decisions restart overflow agenda events snapshot",
         "parking timekeeper mailbox ref names topics reader telemetry store runtime",
         "actor context loop",
-        "child tree handle embedding",
+        "child actor_life task_life branch tree handle embedding",
         "testing commands __init__",
     ),
     "actors": (
