@@ -37,17 +37,17 @@ What the restart types mean (OTP's `restart` flag): PERMANENT comes back after a
 TEMPORARY never. What intensity means: a restart is recorded when it is decided; if more than `restarts` lie within the last
 `within` seconds, the failure is one too many and the child is not restarted: the supervisor fails (ESCALATE) or the child is
 parked (GIVE_UP). First starts, starts on request and stops on request are not recorded.
+
+The module is long because a decision that stood elsewhere would be the one that is missed: all of them are here.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
 from copy import copy
 from enum import Enum
 
-from attrs import define, field
-
+from supervisor.budget import Budget
+from supervisor.children import ALIVE, Child, Phase
 from supervisor.decisions import (
     Abandon,
     Add,
@@ -103,17 +103,6 @@ from supervisor.spec import (
 __all__ = ["ALIVE", "Child", "Phase", "RestartMachine", "Stage", "start_error"]
 
 
-class Phase(Enum):
-    """Where a child is."""
-
-    STOPPED = "stopped"
-    STARTING = "starting"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    RESTARTING = "restarting"
-    GAVE_UP = "gave up"
-
-
 class Stage(Enum):
     """Where the supervisor is."""
 
@@ -124,47 +113,6 @@ class Stage(Enum):
     REFILLING = "refilling"
     STOPPING = "stopping"
     DONE = "done"
-
-
-ALIVE = frozenset({Phase.STARTING, Phase.RUNNING, Phase.STOPPING})
-
-# ------------------------------------------------------------------------------------------------------------ the machine
-
-
-@define(eq=False)
-class Child:
-    """One child as the machine knows it."""
-
-    key: str
-    spec: ChildSpec
-    order: int
-    """Its place in start order."""
-    phase: Phase = Phase.STOPPED
-    life: int = 0
-    """How many lives it has had; the current one's number."""
-    wanted: bool = False
-    """A group restart will start it when its turn comes."""
-    first: bool = True
-    """Its next start, or the one in progress, is no restart: a failure is the asker's, or the first start's."""
-    delayed: bool = False
-    """A `Wait` is pending."""
-    overdue: bool = False
-    """Its life does not end, even after the kill."""
-    fresh: bool = False
-    """It was added, and has not started yet: if it does not, it is forgotten."""
-    parked: bool = False
-    """It was parked when someone asked for it: if it does not start, it is parked again."""
-    undo: bool = False
-    """Who asked for it went away before it started: it becomes what it was before."""
-    started_at: float = 0.0
-    failures: int = 0
-    """Failures in a row; a stable life sets it back."""
-    starter: object = None
-    """The call that is answered when it has started."""
-    stoppers: list[object] = field(factory=list)
-    """The calls that are answered when it has stopped."""
-    restarts: deque[float] | None = None
-    """Times of its own restarts, where each child has its own budget."""
 
 
 class RestartMachine:
@@ -191,7 +139,7 @@ class RestartMachine:
         self._ready = False
         self._alive = 0
         self._significant = 0
-        self._restarts: deque[float] = deque()
+        self._budget = Budget(self.intensity)
         self._reason: ExitReason = Shutdown()
         self._effects: list[Effect] = []
         for child in spec.children if isinstance(spec, SupervisorSpec) else ():
@@ -239,28 +187,23 @@ class RestartMachine:
     def restarts_in_window(self, now: float) -> int:
         """How many restarts the supervisor's budget counts now, for people; without a shared budget, of all children."""
         if self.intensity.scope is Scope.SUPERVISOR:
-            return self._count(self._restarts, now)
-        return sum(self._count(child.restarts, now) for child in self.children.values() if child.restarts)
+            return self._budget.spent(now)
+        return sum(child.budget.spent(now) for child in self.children.values() if child.budget is not None)
 
     def child_restarts_in_window(self, key: str, now: float) -> int:
         """The same for one child, where each has a budget of its own; else the supervisor's."""
         child = self.children.get(key)
         if self.intensity.scope is Scope.SUPERVISOR or child is None:
-            return self._count(self._restarts, now)
-        return self._count(child.restarts or (), now)
+            return self._budget.spent(now)
+        return 0 if child.budget is None else child.budget.spent(now)
 
     def copy(self) -> RestartMachine:
         """An independent machine in the same state; the specs and calls are shared."""
         twin = copy(self)
-        twin.children = {}
-        for key, child in self.children.items():
-            other = copy(child)
-            other.stoppers = list(child.stoppers)
-            other.restarts = None if child.restarts is None else deque(child.restarts)
-            twin.children[key] = other
+        twin.children = {key: child.copy() for key, child in self.children.items()}
         twin._plan = list(self._plan)
         twin._latecomers = list(self._latecomers)
-        twin._restarts = deque(self._restarts)
+        twin._budget = self._budget.copy()
         twin._effects = []
         return twin
 
@@ -381,7 +324,7 @@ class RestartMachine:
         if backoff is not None and backoff.exhausted(child.failures):
             self._give_up(child, reason, f"{child.failures} failures in a row")
             return
-        in_window = self._record(child, now)
+        in_window = self._budget_of(child).spend(now)
         if in_window == 0:
             self._give_up(child, reason, str(self.intensity))
             return
@@ -399,21 +342,12 @@ class RestartMachine:
         else:
             self._clear_from(child)
 
-    def _record(self, child: Child, now: float) -> int:
-        """Count a restart in; 0 if it would be one too many, which is then not counted: it does not happen."""
+    def _budget_of(self, child: Child) -> Budget:
         if self.intensity.scope is Scope.SUPERVISOR:
-            window = self._restarts
-        else:
-            window = child.restarts = deque() if child.restarts is None else child.restarts
-        while window and window[0] < now - self.intensity.within:
-            window.popleft()
-        if len(window) >= self.intensity.restarts:
-            return 0
-        window.append(now)
-        return len(window)
-
-    def _count(self, window: Iterable[float], now: float) -> int:
-        return sum(1 for at in window if at >= now - self.intensity.within)
+            return self._budget
+        if child.budget is None:
+            child.budget = Budget(self.intensity)
+        return child.budget
 
     def _give_up(self, child: Child, reason: ExitReason, limit: str) -> None:
         escalates = self.intensity.exhausted is Exhausted.ESCALATE
@@ -609,7 +543,7 @@ class RestartMachine:
             self._effects.append(Answer(event.call, event.key, error))
             return
         child.starter, child.wanted, child.first, child.failures = event.call, True, True, 0
-        child.parked, child.undo, child.restarts = child.phase is Phase.GAVE_UP, False, None
+        child.parked, child.undo, child.budget = child.phase is Phase.GAVE_UP, False, None
         if self.stage is not Stage.CLEARING or child.order < self._low:
             self._start(child)
 
