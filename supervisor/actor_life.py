@@ -49,6 +49,7 @@ class ActorLife(Life):
         self._initialised = False
 
     async def _live(self) -> ExitReason:
+        """Start, handle messages, tidy up. Cancellation: the kill cuts it."""
         actor: Actor[Any] | None = None
         finished = False
         try:
@@ -135,6 +136,7 @@ class ActorLife(Life):
         self._context.cancel_background()
 
     async def _background_ended(self) -> None:
+        """Return when no spawned task is left. Cancellation: shielded."""
         if self._context.background:
             with anyio.CancelScope(shield=True):
                 await self._context.background_ended()

@@ -171,6 +171,7 @@ class Life:
     # ---- the task
 
     async def _main(self) -> None:
+        """The whole of the life. Cancellation: becomes the reason that it ended with; nothing leaves it."""
         CURRENT_PLACE.set(self.place)
         self._coroutine = current_coroutine()
         reason: ExitReason | None = None

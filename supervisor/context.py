@@ -246,6 +246,7 @@ class Context:
         self.runtime.spawn(self._run_background, task, function, args, name=name)
 
     async def _run_background(self, task: _Background, function: Callable[..., Awaitable[object]], args: Any) -> None:
+        """Run a spawned task to its end, and say how it ended. Cancellation: ends it; nothing leaves it."""
         reason: ExitReason | None = None
         try:
             with task.scope:

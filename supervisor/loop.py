@@ -74,6 +74,7 @@ async def handle_messages(context: Context, receive: Callable[[Any], Any], watch
 
 
 async def _handle_envelope(context: Context, receive: Callable[[Any], Any], envelope: Envelope) -> None:
+    """Handle a message that is owed a reply or can expire. Cancellation: as for `handle_messages`."""
     if envelope.expired(context.runtime.now):
         context.runtime.dead_letter(context.path, envelope.message, "expired")
         return

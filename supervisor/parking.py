@@ -54,6 +54,7 @@ class TrioParker:
         return self._task is not None
 
     async def park(self) -> None:
+        """Sleep until `unpark`. Cancellation: atomic."""
         self._task = trio.lowlevel.current_task()
         await trio.lowlevel.wait_task_rescheduled(self._abort)
 
@@ -81,6 +82,7 @@ class AsyncioParker:
         return self._future is not None
 
     async def park(self) -> None:
+        """Sleep until `unpark`. Cancellation: atomic."""
         future = self._future = asyncio.get_running_loop().create_future()
         try:
             await future

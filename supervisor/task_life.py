@@ -20,6 +20,7 @@ class TaskLife(Life):
     _spec: TaskSpec
 
     async def _live(self) -> ExitReason:
+        """Run the function. Cancellation: a stop and the kill cut it."""
         function = self._spec.run
         waits = _takes_task_status(function)
         with self._soft_scope:
