@@ -11,7 +11,7 @@ from supervisor.spec import Intensity
 __all__ = ["Budget"]
 
 
-@define(eq=False)
+@define
 class Budget:
     """One budget, of a supervisor or of one child. Holds as many times as restarts are allowed."""
 
