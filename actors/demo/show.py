@@ -107,7 +107,7 @@ class _Show:
             if not self.config.plain:
                 await group.start(self._draw, root, observer, director, plan)
             await self._play(plan, director)
-            self.last_picture = self._picture(root, observer, director, plan)
+            self.last_picture = self._picture(root, observer, director, plan, height=60)
             await self._conclude(root, observer, director)
             group.cancel_scope.cancel()
         return self.report
@@ -183,7 +183,9 @@ class _Show:
                 live.update(self._picture(root, observer, director, plan), refresh=True)
                 await anyio.sleep(REFRESH)
 
-    def _picture(self, root: Supervisor, observer: Observer, director: Director, plan: Sequence[Phase]) -> RenderableType:
+    def _picture(
+        self, root: Supervisor, observer: Observer, director: Director, plan: Sequence[Phase], height: int | None = None
+    ) -> RenderableType:
         return dashboard(
             root.snapshot(),
             rates=self.rates,
@@ -192,6 +194,7 @@ class _Show:
             results=director.results,
             happened=observer.last_events,
             elapsed=anyio.current_time() - self._began,
+            height=self.console.height if height is None else height,
         )
 
 

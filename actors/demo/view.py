@@ -16,6 +16,9 @@ from supervisor import ChildSnapshot, TreeSnapshot
 
 __all__ = ["dashboard", "phase_line", "print_report"]
 
+HAPPENED = 10
+"""Lines that `what happened` takes."""
+
 _PHASES = {"running": "green", "steady": "green", "restarting": "yellow", "starting": "yellow", "stopping": "yellow"}
 _HEALTH = {HealthLevel.HEALTHY: "green", HealthLevel.WARNING: "yellow", HealthLevel.UNKNOWN: "bright_black"}
 
@@ -29,8 +32,9 @@ def dashboard(
     results: Sequence[PhaseResult],
     happened: Sequence[str],
     elapsed: float,
+    height: int = 60,
 ) -> RenderableType:
-    """The whole screen.
+    """The whole screen. What does not fit is left out, the least important first: the tree always stays.
 
     Args:
         tree: the supervision tree now.
@@ -40,26 +44,36 @@ def dashboard(
         results: those that are over.
         happened: the last lines of what happened.
         elapsed: seconds since the start.
+        height: lines that the screen has.
     """
     title = f"oneforone demo · {elapsed:.0f} s · {len(results)}/{len(plan)} phases"
-    lines = Text("\n".join(happened), style="bright_black")
-    return Group(
-        Panel(_tree_table(tree, rates, health), title=title, border_style="blue"),
-        Panel(_plan_table(plan, results), title="fault plan", border_style="blue"),
-        Panel(lines, title="what happened", border_style="blue", height=10),
-    )
+    now = plan[len(results)].title if len(results) < len(plan) else "done"
+    shown: list[RenderableType] = [
+        Panel(_tree_table(tree, rates, health), title=title, subtitle=Text(now), border_style="blue")
+    ]
+    left = height - len(tree.flat()) - 4
+    if left >= len(plan) + 2:
+        shown.append(Panel(_plan_table(plan, results), title="fault plan", border_style="blue"))
+        left -= len(plan) + 2
+    if left >= HAPPENED:
+        lines = Text("\n".join(happened), style="bright_black", no_wrap=True, overflow="ellipsis")
+        shown.append(Panel(lines, title="what happened", border_style="blue", height=HAPPENED))
+    return Group(*shown)
 
 
 def _tree_table(tree: TreeSnapshot, rates: Mapping[str, float], health: Mapping[str, HealthLevel]) -> Table:
     table = Table(box=None, expand=True, pad_edge=False)
     for name, justify in (("child", "left"), ("state", "left"), ("life", "right"), ("restarts", "right"), ("backoff", "right")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]  # the literals above are rich's
+        # The tree is what one looks at: a name that does not fit is cut, never wrapped.
+        table.add_column(name, justify=justify, no_wrap=True, ratio=1 if name == "child" else None)  # type: ignore[arg-type]  # the literals above are rich's
     for name in ("frames/s", "mailbox", "health"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for depth, child in tree.flat():
         level = health.get(child.id) if child.kind == "actor" else None
         table.add_row(
-            Text("│ " * (depth - 1) + "├ " * (depth > 0) + child.id),  # a Text, because in a str rich reads [brackets]
+            Text(
+                "│" * (depth - 1) + "├" * (depth > 0) + " " * (depth > 0) + child.id
+            ),  # a Text, because in a str rich reads [brackets]
             Text(child.phase, style=_PHASES.get(child.phase, "red")),
             str(child.incarnation or "-"),
             _restarts(child),
