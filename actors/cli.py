@@ -58,12 +58,22 @@ def demo(
     try:
         config = DemoConfig(replay=replay, seed=seed, speed=speed, plain=plain, capture=capture)
         report = anyio.run(run_demo, config, console, backend=backend)
-    except (ActorsError, SupervisorError) as error:
-        print(f"oneforone demo: {error}", file=sys.stderr)
-        return WRONG
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except BaseException as error:
+        leaf = _only_leaf(error)
+        if isinstance(leaf, KeyboardInterrupt):
+            return INTERRUPTED
+        if isinstance(leaf, ActorsError | SupervisorError):
+            print(f"oneforone demo: {leaf}", file=sys.stderr)
+            return WRONG
+        raise
     return BROKEN if report.broken() else 0
+
+
+def _only_leaf(error: BaseException) -> BaseException:
+    """What a group of one is about; the error itself otherwise. The demo's own tasks make such groups."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def main() -> None:

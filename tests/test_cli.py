@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -54,3 +56,29 @@ def test_a_wrong_option_says_which() -> None:
     done = oneforone("demo", "--backend", "twisted")
     assert done.returncode == 2
     assert "twisted" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("backend", ["trio", "asyncio"])
+def test_an_interrupt_ends_the_demo_without_a_traceback(backend: str) -> None:
+    command = [sys.executable, "-m", "actors.cli", "demo", "--plain", "--speed", "10", "--backend", backend]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        running.stdout.readline()  # the first phase is over
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "Traceback" not in errors
+
+
+def test_an_exchange_that_vanishes_ends_the_demo_with_a_sentence() -> None:
+    command = [sys.executable, "-m", "actors.cli", "demo", "--plain", "--speed", "10", "--seed", "4711"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            if b'"seed":4711' in path.read_bytes():
+                os.kill(int(path.parent.name), signal.SIGKILL)
+        _, errors = running.communicate(timeout=120)
+    assert running.returncode == 2
+    assert errors.startswith("oneforone demo: cannot connect to")
+    assert "Traceback" not in errors
