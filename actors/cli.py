@@ -6,6 +6,7 @@ Exit codes: 0 all is well, 1 an invariant broke, 2 wrong usage or it could not s
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,7 +24,11 @@ __all__ = ["app", "main"]
 
 BROKEN, WRONG, INTERRUPTED = 1, 2, 130
 
-app = App(name="oneforone", help="Supervision trees for Python, and the actors that keep an exchange bot alive.")
+app = App(
+    name="oneforone",
+    help="Supervision trees for Python, and the actors that keep an exchange bot alive.",
+    version=lambda: version("oneforone"),
+)
 app.command(simulate)
 
 

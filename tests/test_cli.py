@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,10 @@ def test_help_names_every_command() -> None:
     assert done.returncode == 0
     assert "demo" in done.stdout
     assert "simulate" in done.stdout
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert oneforone("--version").stdout.strip() == version("oneforone")
 
 
 def test_a_recording_that_is_not_there_is_one_plain_sentence() -> None:
