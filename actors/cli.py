@@ -38,7 +38,7 @@ def demo(
     replay: Path | None = None,
     backend: Literal["asyncio", "trio"] = "trio",
     seed: int = 0,
-    speed: float = 3.0,
+    speed: float = 2.5,
     plain: Annotated[bool, Parameter(negative=())] = False,
     capture: Path | None = None,
 ) -> int:

@@ -57,7 +57,7 @@ class DemoConfig:
     """A recording to play; None: a synthetic market."""
     seed: int = 0
     """The same seed gives the same market and the same victims."""
-    speed: float = 3.0
+    speed: float = 2.5
     """Market seconds per second."""
     plain: bool = False
     """Lines instead of a live picture."""
