@@ -18,7 +18,7 @@ from actors.errors import BadFrame, ConnectFailed, ExchangeRefused
 from actors.feeds import feed_topic
 from actors.market import Rejected, Subscription
 from actors.ports import Exchange, RestRequest, RestResponse, Transport
-from actors.protocol import SetSubscriptions, StreamManagerMessage, Subscriptions, Tick, Unwant, Want
+from actors.protocol import SetSubscriptions, StreamManagerMessage, StreamMessage, Subscriptions, Tick, Unwant, Want
 from actors.recovery_worker import OpenRest, fetch
 from actors.stream import Stream, StreamOptions
 from supervisor import (
@@ -122,9 +122,9 @@ class StreamManager(Actor[StreamManagerMessage]):
                 running[name].ref.tell(SetSubscriptions(share))
             self._told[name] = share
 
-    def _spec(self, name: str, subscriptions: tuple[Subscription, ...]) -> ActorSpec[object]:
+    def _spec(self, name: str, subscriptions: tuple[Subscription, ...]) -> ActorSpec[StreamMessage]:
         start = partial(Stream, self.exchange, self.transport, subscriptions, self.options)
-        return ActorSpec(name, start, backoff=Backoff(initial=0.2, maximum=10.0))  # type: ignore[arg-type]
+        return ActorSpec(name, start, backoff=Backoff(initial=0.2, maximum=10.0))
 
     # ---- what the exchange has
 

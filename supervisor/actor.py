@@ -101,7 +101,10 @@ class Actor(Generic[M]):
         return self.context.after(interval, message, key, interval)
 
     def spawn(self, function: Callable[..., Awaitable[object]], *args: Any) -> None:
-        """Run an async function in the background, as part of this life: if it fails, the life fails; it ends with the life."""
+        """Run an async function in the background, as part of this life: if it fails, the life fails; it ends with the life.
+
+        Once the life is to stop, nothing is begun any more: a call from `on_stop` does nothing.
+        """
         self.context.spawn(function, *args)
 
     def monitor(self, ref: Ref[Any]) -> Monitor:
