@@ -168,6 +168,8 @@ class SupervisorLife:
         if child is not None and child.life == life.incarnation:
             self._report_end(child.phase, child.spec, life, reason)
         life.place.life_ended(life.incarnation, reason)
+        if slot is not None and self._tree_ends():
+            close_all(slot)  # no life will follow: who still asks is told so, instead of waiting out its grace
         self.post(d.Ended(life.key, life.incarnation, reason))
 
     def life_overdue(self, life: Life | SupervisorLife, stack: str) -> None:
@@ -289,6 +291,15 @@ class SupervisorLife:
         if slot is not None and slot.timer is not None:
             self.runtime.timekeeper.cancel(slot.timer)
             slot.timer = None
+
+    def _tree_ends(self) -> bool:
+        """Whether the whole tree is being stopped, up to the root."""
+        life: Any = self
+        while isinstance(life, SupervisorLife):
+            if life.machine.stage is not Stage.STOPPING:
+                return False
+            life = life._listener
+        return True
 
     def _is_current(self, life: Life | SupervisorLife) -> bool:
         child = self.machine.children.get(life.key)

@@ -23,6 +23,7 @@ from supervisor import (
     Intensity,
     Mailbox,
     MailboxOverflow,
+    NoSuchActor,
     Overflow,
     Request,
     Restart,
@@ -242,3 +243,20 @@ async def test_a_late_reply_is_checked_too_and_its_value_is_not_printed() -> Non
             await root.child("a").ask(Number())
     assert isinstance(caught.value.__cause__, BadReply)
     assert "no number" not in str(events)
+
+
+class AsksOnStop(Actor[object]):
+    def receive(self, message: object) -> None: ...
+
+    async def on_stop(self, reason: object) -> None:
+        with pytest.raises(NoSuchActor):
+            await self.context.supervisor.child("later").ask(Echo(), timeout=100)
+
+
+async def test_an_actor_that_asks_a_sibling_gone_before_it_is_told_so_at_once() -> None:
+    began = anyio.current_time()
+    async with open_supervisor(
+        SupervisorSpec("root", [ActorSpec("asks", AsksOnStop), ActorSpec("later", Idle)]), sinks=[quiet]
+    ):
+        pass
+    assert anyio.current_time() - began < 1
