@@ -6,6 +6,7 @@ Exit codes: 0 all is well, 1 an invariant broke, 2 wrong usage or it could not s
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
@@ -64,21 +65,23 @@ def demo(
         config = DemoConfig(replay=replay, seed=seed, speed=speed, plain=plain, capture=capture)
         report = anyio.run(run_demo, config, console, backend=backend)
     except BaseException as error:
-        leaf = _only_leaf(error)
-        if isinstance(leaf, KeyboardInterrupt):
+        leaves = list(_leaves(error))
+        if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves):
             return INTERRUPTED
-        if isinstance(leaf, ActorsError | SupervisorError):
-            print(f"oneforone demo: {leaf}", file=sys.stderr)
+        if len(leaves) == 1 and isinstance(leaves[0], ActorsError | SupervisorError):
+            print(f"oneforone demo: {leaves[0]}", file=sys.stderr)
             return WRONG
         raise
     return BROKEN if report.broken() else 0
 
 
-def _only_leaf(error: BaseException) -> BaseException:
-    """What a group of one is about; the error itself otherwise. The demo's own tasks make such groups."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """What a group is about; the error itself otherwise. The demo's own tasks make such groups."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from supervisor.context import read_exit
 from supervisor.errors import Hung, StrayCancellation
 from supervisor.events import HookFailed
 from supervisor.exits import ExitReason, Failed, Ignore, Killed, Normal, is_fatal
-from supervisor.parking import current_coroutine, stack_of
+from supervisor.parking import current_coroutine, stack_of, uninterrupted
 from supervisor.ref import CURRENT_PLACE, Place
 from supervisor.spec import ActorSpec, ChildSpec, Kill, TaskSpec
 
@@ -170,6 +170,7 @@ class Life:
 
     # ---- the task
 
+    @uninterrupted
     async def _main(self) -> None:
         """The whole of the life. Cancellation: becomes the reason that it ended with; nothing leaves it."""
         CURRENT_PLACE.set(self.place)

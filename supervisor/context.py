@@ -19,6 +19,7 @@ from supervisor.errors import BadReply, StrayCancellation
 from supervisor.exits import ExitReason, Failed, classify
 from supervisor.mailbox import Envelope, PendingReply
 from supervisor.messages import Down, Gone, Up, reply_fits, reply_type
+from supervisor.parking import uninterrupted
 from supervisor.ref import Place, Ref
 from supervisor.spec import Name
 from supervisor.store import Store
@@ -245,6 +246,7 @@ class Context:
         name = f"{self.path} {getattr(function, '__name__', 'task')}"
         self.runtime.spawn(self._run_background, task, function, args, name=name)
 
+    @uninterrupted
     async def _run_background(self, task: _Background, function: Callable[..., Awaitable[object]], args: Any) -> None:
         """Run a spawned task to its end, and say how it ended. Cancellation: ends it; nothing leaves it."""
         reason: ExitReason | None = None

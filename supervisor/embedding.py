@@ -17,7 +17,7 @@ from supervisor.events import TreeStarted, TreeStopped
 from supervisor.exits import ExitReason, Failed, Shutdown
 from supervisor.handle import Supervisor
 from supervisor.names import Names
-from supervisor.parking import Parker
+from supervisor.parking import Parker, uninterrupted
 from supervisor.ref import Place
 from supervisor.runtime import Runtime
 from supervisor.spec import DynamicSupervisorSpec, SupervisorSpec
@@ -63,6 +63,7 @@ class _Root:
         """Whether no life is left."""
         return self.reason is not None
 
+    @uninterrupted
     def begin(self) -> None:
         self.runtime.spawn(self.runtime.keep_time, name=f"{self.branch.place.path} timekeeper")
         self.life.begin()
@@ -102,6 +103,7 @@ class _Root:
         if self.reason is None:
             self.life.kill()
 
+    @uninterrupted
     async def end(self, deadline: float | None) -> BaseException | None:
         """Stop the tree in order, if it still runs, and wait for its end.
 
@@ -140,8 +142,11 @@ async def open_supervisor(
     """Run a tree for as long as the block lasts: `async with open_supervisor(spec) as root: ...`.
 
     The block begins when every static child is started. Leaving it, by whatever way, stops the tree in order. If the tree
-    fails, the block is cancelled and the failure is raised bare; an error of the block stops the tree and wins; a tree that
-    ends cleanly by itself leaves the block running.
+    fails, the block is cancelled and the failure is raised bare; an error of the block stops the tree and wins, unless the tree
+    ended with a `KeyboardInterrupt`, a `SystemExit` or the like; a tree that ends cleanly by itself leaves the block running.
+
+    Ctrl-C does not strike in the middle of the tree's work: it comes to the loop's main task, and the tree stops in order. A
+    handler that blocks the loop delays it until then.
 
     Args:
         spec: the root.
@@ -198,9 +203,13 @@ async def _opened(
         cut = cut or error
     outcome = outcome or cut
     cancelled = isinstance(outcome, anyio.get_cancelled_exc_class())
-    if failure is not None and (outcome is None or cancelled):
+    if failure is not None and (outcome is None or cancelled or not isinstance(failure, Exception)):
+        if outcome is not None and not cancelled:
+            failure.add_note(f"meanwhile the block of the tree failed: {outcome!r}")
         raise failure  # also where the block was cancelled: a failure is never lost in a cancellation
     if outcome is not None:
+        if failure is not None:
+            outcome.add_note(f"the tree had failed: {failure!r}")
         raise outcome
 
 

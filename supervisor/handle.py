@@ -14,6 +14,7 @@ from supervisor.errors import ChildNotFound, NoSuchActor, SpecError, SupervisorE
 from supervisor.exits import ExitReason, Shutdown
 from supervisor.mailbox import PendingReply
 from supervisor.overflow import bounded_queue
+from supervisor.parking import uninterrupted
 from supervisor.reader import Buffer
 from supervisor.ref import Ref
 from supervisor.restart import ALIVE, Phase
@@ -259,6 +260,7 @@ class Supervisor:
             subscription.close()
         return subscription
 
+    @uninterrupted
     def publish(self, topic: Topic[M], message: M) -> int:
         """Hand a message to all who subscribe. Returns how many took it."""
         return self._runtime.topics.publish(topic, message)
@@ -293,6 +295,7 @@ class Supervisor:
         child = None if life is None else life.machine.children.get(key)
         return (Phase.STOPPED, 0) if child is None else (child.phase, child.life)
 
+    @uninterrupted
     async def _call(self, life: SupervisorLife, request: Callable[[PendingReply], d.Event], abandon: str | None = None) -> None:
         """Have the machine do something and wait until it is done. Cancellation: see the callers."""
         call = PendingReply(self.path, self._runtime.parker())

@@ -14,11 +14,34 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Callable
-from typing import Any, Protocol
+from types import FunctionType
+from typing import Any, Protocol, TypeVar, cast
 
 import trio
 
-__all__ = ["AsyncioParker", "Parker", "TrioParker", "current_coroutine", "give_way", "loop_clock", "parker_type", "stack_of"]
+__all__ = [
+    "AsyncioParker",
+    "Parker",
+    "TrioParker",
+    "current_coroutine",
+    "give_way",
+    "loop_clock",
+    "parker_type",
+    "stack_of",
+    "uninterrupted",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def uninterrupted(function: F) -> F:
+    """A decorator: Ctrl-C does not strike while this function, or what it calls, runs; it comes to the loop's main task.
+
+    On trio a `KeyboardInterrupt` is raised wherever the program happens to be: in the middle of a queue, a list of children, a
+    handler. asyncio cancels the main task instead, and so does this. Costs nothing per call.
+    """
+    trio.lowlevel.enable_ki_protection(cast("FunctionType", function))
+    return function
 
 
 class Parker(Protocol):

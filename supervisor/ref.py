@@ -18,6 +18,7 @@ from supervisor.exits import ExitReason, Shutdown
 from supervisor.mailbox import Envelope, Inbox, PendingReply, message_of
 from supervisor.messages import Asks
 from supervisor.overflow import FAIL, NOTHING, REFUSED
+from supervisor.parking import uninterrupted
 from supervisor.spec import Mailbox, Name, OnRestart
 from supervisor.topics import Topic
 
@@ -261,6 +262,7 @@ class Ref(Generic[M_contra]):
         """Whether a life is there now."""
         return self._place.life is not None
 
+    @uninterrupted
     def tell(self, message: M_contra, expires: float | None = None) -> bool:
         """Hand over a message without waiting.
 
@@ -281,6 +283,7 @@ class Ref(Generic[M_contra]):
             return place.push(message)
         return place.offer(message if expires is None else Envelope(message, expires=place.runtime.now() + expires))
 
+    @uninterrupted
     async def send(self, message: M_contra) -> None:
         """Hand over a message, waiting for room in the mailbox: backpressure.
 
@@ -302,6 +305,7 @@ class Ref(Generic[M_contra]):
             await place.inbox.room()
         place.offer(message)
 
+    @uninterrupted
     async def ask(self, request: Asks[M_contra, R], timeout: float | None = 5.0) -> R:
         """Ask and wait for the answer.
 
@@ -336,6 +340,7 @@ class Ref(Generic[M_contra]):
             if timer is not None:
                 place.runtime.timekeeper.cancel(timer)
 
+    @uninterrupted
     async def stop(self, reason: ExitReason | None = None) -> ExitReason:
         """Ask the life there to stop, and wait until it is over. What follows is up to its restart type.
 

@@ -12,7 +12,7 @@ from anyio import get_cancelled_exc_class
 from anyio.abc import TaskGroup
 
 from supervisor.events import DeadLetter, Event
-from supervisor.parking import loop_clock, parker_type
+from supervisor.parking import loop_clock, parker_type, uninterrupted
 from supervisor.ref import CURRENT_PLACE
 from supervisor.store import MemoryStore
 from supervisor.telemetry import Sink, Telemetry
@@ -54,6 +54,7 @@ class Runtime:
         # A copy, because a loop with eager tasks runs the new task inside this very call, and it may spawn in turn.
         self._context.copy().run(lambda: self._nursery.start_soon(function, *args, name=name))
 
+    @uninterrupted
     async def keep_time(self) -> None:
         """Run the timers until `close`.
 

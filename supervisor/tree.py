@@ -29,6 +29,7 @@ from supervisor.events import (
 )
 from supervisor.exits import ExitReason, Failed, Killed, Normal, Shutdown, is_abnormal
 from supervisor.mailbox import PendingReply
+from supervisor.parking import uninterrupted
 from supervisor.ref import Ref
 from supervisor.restart import Phase, RestartMachine, Stage
 from supervisor.runtime import Runtime
@@ -47,6 +48,7 @@ class EventQueue:
         self._waiting: deque[Callable[[], None]] = deque()
         self._busy = False
 
+    @uninterrupted
     def put(self, action: Callable[[], None]) -> None:
         """Do it now, or after what is being done."""
         self._waiting.append(action)

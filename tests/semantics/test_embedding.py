@@ -15,6 +15,10 @@ import pytest
 
 from supervisor import (
     AutoShutdown,
+    ChildEnded,
+    Conflate,
+    DeadLetter,
+    Mailbox,
     Restart,
     RestartIntensityExceeded,
     Shutdown,
@@ -28,7 +32,7 @@ from supervisor import (
     run,
 )
 from supervisor.testing import crash, virtual_backend
-from tests.semantics.actors import STRICT, BoomError, Get, Journal, Quit, actor, opened, settle, tree
+from tests.semantics.actors import STRICT, BoomError, Do, Get, Journal, Quit, actor, opened, settle, tree
 
 pytestmark = pytest.mark.anyio
 
@@ -292,3 +296,61 @@ def test_a_second_interrupt_during_the_stop_kills_what_is_left(backend: str) -> 
     with pytest.raises(KeyboardInterrupt):
         anyio.run(main, backend=name, backend_options=options)
     assert journal.lines == ["+a"]
+
+
+@pytest.mark.item(109, 166)
+def test_ctrl_c_while_a_child_works_stops_the_tree_in_order(backend: str) -> None:
+    """trio raises it wherever the program is, so without care in the middle of a handler, or of the tree's own lists."""
+    journal = Journal()
+
+    async def main() -> None:
+        async with opened(tree(actor(journal, "a"), actor(journal, "b")), journal) as root:
+            root.child("b").tell(Do(lambda _: signal.raise_signal(signal.SIGINT)))
+            await anyio.sleep_forever()
+
+    with pytest.raises(KeyboardInterrupt):
+        anyio.run(main, backend=backend)
+    assert journal.lines == ["+a", "+b", "-b", "-a"]
+    assert [event.reason for event in journal.of(ChildEnded)] == ["shutdown", "shutdown"]
+
+
+def test_ctrl_c_in_the_middle_of_a_call_from_the_block_leaves_the_tree_whole(backend: str) -> None:
+    journal = Journal()
+
+    def key(message: object) -> object:
+        """Where a mailbox is being changed."""
+        signal.raise_signal(signal.SIGINT)
+        return message
+
+    async def main() -> None:
+        async with opened(tree(actor(journal, "a", mailbox=Mailbox(8, Conflate(key)))), journal) as root:
+            root.child("a").tell("was sent")
+            await anyio.sleep_forever()
+
+    with pytest.raises(KeyboardInterrupt):
+        anyio.run(main, backend=backend)
+    assert journal.lines[-1] == "-a"
+    assert "a: was sent" in journal.lines or journal.of(DeadLetter)
+
+
+async def test_an_error_of_the_block_does_not_hide_an_interrupt_in_the_tree() -> None:
+    journal = Journal()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        async with opened(tree(actor(journal, "a"), actor(journal, "b", shutdown=9.0))) as root:
+            crash(root.child("b"), KeyboardInterrupt())
+            with anyio.CancelScope(shield=True):
+                await settle()
+                await root.child("b").ask(Get())
+    assert "ChildNotFound" in caught.value.__notes__[0]
+
+
+async def test_an_error_of_the_block_says_that_the_tree_had_failed() -> None:
+    journal = Journal()
+    with pytest.raises(ValueError, match="mine") as caught:
+        async with opened(tree(actor(journal, "a"), intensity=STRICT)) as root:
+            crash(root.child("a"))
+            try:
+                await anyio.sleep_forever()
+            finally:
+                raise ValueError("mine")
+    assert "the tree had failed: RestartIntensityExceeded" in caught.value.__notes__[0]
