@@ -6,7 +6,6 @@ Exit codes: 0 all is well, 1 an invariant broke, 2 wrong usage or it could not s
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,7 +18,8 @@ from rich.console import Console
 from actors.demo import DemoConfig, run_demo
 from actors.errors import ActorsError
 from actors.simulator.command import simulate
-from supervisor import SupervisorError
+from supervisor import Failed, SupervisorError
+from supervisor.exits import classify
 
 __all__ = ["app", "main"]
 
@@ -65,23 +65,14 @@ def demo(
         config = DemoConfig(replay=replay, seed=seed, speed=speed, plain=plain, capture=capture)
         report = anyio.run(run_demo, config, console, backend=backend)
     except BaseException as error:
-        leaves = list(_leaves(error))
-        if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves):
-            return INTERRUPTED
-        if len(leaves) == 1 and isinstance(leaves[0], ActorsError | SupervisorError):
-            print(f"oneforone demo: {leaves[0]}", file=sys.stderr)
-            return WRONG
+        match classify(error):  # the demo's own tasks make groups
+            case Failed(KeyboardInterrupt()):
+                return INTERRUPTED
+            case Failed(ActorsError() | SupervisorError() as known):
+                print(f"oneforone demo: {known}", file=sys.stderr)
+                return WRONG
         raise
     return BROKEN if report.broken() else 0
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """What a group is about; the error itself otherwise. The demo's own tasks make such groups."""
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
 
 
 def main() -> None:

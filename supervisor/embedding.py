@@ -12,9 +12,10 @@ import anyio
 from anyio.abc import TaskGroup
 
 from supervisor.branch import Branch
-from supervisor.errors import SpecError
+from supervisor.context import read_exit
+from supervisor.errors import SpecError, StrayCancellation
 from supervisor.events import TreeStarted, TreeStopped
-from supervisor.exits import ExitReason, Failed, Shutdown
+from supervisor.exits import ExitReason, Failed, Shutdown, classify, is_fatal
 from supervisor.handle import Supervisor
 from supervisor.names import Names
 from supervisor.parking import Parker, uninterrupted
@@ -28,6 +29,9 @@ __all__ = ["open_supervisor", "run"]
 
 T = TypeVar("T")
 RootSpec = SupervisorSpec | DynamicSupervisorSpec
+
+INTERRUPT, ERROR, CANCELLATION = range(3)
+"""What may come out of a tree, the gravest first."""
 
 
 class _Root:
@@ -63,7 +67,6 @@ class _Root:
         """Whether no life is left."""
         return self.reason is not None
 
-    @uninterrupted
     def begin(self) -> None:
         self.runtime.spawn(self.runtime.keep_time, name=f"{self.branch.place.path} timekeeper")
         self.life.begin()
@@ -103,16 +106,19 @@ class _Root:
         if self.reason is None:
             self.life.kill()
 
-    @uninterrupted
-    async def end(self, deadline: float | None) -> BaseException | None:
+    async def end(self, deadline: float | None, *, interrupted: bool) -> list[BaseException]:
         """Stop the tree in order, if it still runs, and wait for its end.
 
+        Args:
+            deadline: seconds until what still runs is killed; None: no bound.
+            interrupted: whether this stop is itself due to Ctrl-C, so that another one kills.
+
         Returns:
-            What tried to cut the wait, if anything did: it is to be raised when the tree has ended.
+            What tried to cut the wait, one of a kind: to be raised when the tree has ended.
 
         Cancellation: shielded; the deadline bounds it, as far as lives can be ended at all.
         """
-        cuts: list[BaseException] = []
+        cuts: dict[int, BaseException] = {}
         with anyio.CancelScope(shield=True):
             if self.reason is None:
                 timer = None if deadline is None else self.runtime.timekeeper.after(deadline, self.kill)
@@ -120,15 +126,16 @@ class _Root:
                 while not self.ended():
                     try:
                         await self.wait(self.ended)
-                    except anyio.get_cancelled_exc_class() as error:  # a native task.cancel(): in order all the same
-                        cuts.append(error)
-                    except BaseException as error:  # noqa: BLE001  # Ctrl-C, again: somebody is in a hurry
-                        cuts.insert(0, error)
-                        self.kill()
+                    except BaseException as error:  # noqa: BLE001  # a native task.cancel(), or Ctrl-C
+                        cuts.setdefault(_rank(error), error)
+                        if _rank(error) == INTERRUPT:
+                            if interrupted:
+                                self.kill()  # again: somebody is in a hurry
+                            interrupted = True
                 if timer is not None:
                     self.runtime.timekeeper.cancel(timer)
         self.runtime.close()
-        return cuts[0] if cuts else None
+        return list(cuts.values())
 
     def _changed(self) -> None:
         for parker in self._parkers:
@@ -136,6 +143,7 @@ class _Root:
 
 
 @asynccontextmanager
+@uninterrupted
 async def open_supervisor(
     spec: RootSpec, *, sinks: Sequence[Sink] = (), deadline: float | None = None
 ) -> AsyncIterator[Supervisor]:
@@ -145,8 +153,8 @@ async def open_supervisor(
     fails, the block is cancelled and the failure is raised bare; an error of the block stops the tree and wins, unless the tree
     ended with a `KeyboardInterrupt`, a `SystemExit` or the like; a tree that ends cleanly by itself leaves the block running.
 
-    Ctrl-C does not strike in the middle of the tree's work: it comes to the loop's main task, and the tree stops in order. A
-    handler that blocks the loop delays it until then.
+    Ctrl-C does not strike in the middle of the tree's work: it comes to the loop's main task, and the tree stops in order; a
+    second one kills what is left. A handler that blocks the loop delays it until then.
 
     Args:
         spec: the root.
@@ -177,13 +185,12 @@ def _check(spec: object, sinks: object, deadline: object) -> None:
 
 
 @asynccontextmanager
+@uninterrupted
 async def _opened(
     spec: RootSpec, sinks: Sequence[Sink], deadline: float | None, announce: Callable[[_Root], None] | None = None
 ) -> AsyncIterator[_Root]:
     """The whole of `open_supervisor`. `announce` gets the root before it starts. Cancellation: as there."""
-    outcome: BaseException | None = None
-    cut: BaseException | None = None
-    failure: BaseException | None = None
+    errors: list[BaseException] = []
     try:
         async with anyio.create_task_group() as nursery:
             root = _Root(spec, nursery, sinks or (LogSink(),))
@@ -196,21 +203,27 @@ async def _opened(
                     if root.failure is None:
                         yield root
             except BaseException as error:  # noqa: BLE001  # raised again below: in here it would be wrapped in a group
-                outcome = error
-            cut = await root.end(deadline)
-            failure = root.failure
-    except anyio.get_cancelled_exc_class() as error:  # asyncio: leaving a nursery is a cancellation point
-        cut = cut or error
-    outcome = outcome or cut
-    cancelled = isinstance(outcome, anyio.get_cancelled_exc_class())
-    if failure is not None and (outcome is None or cancelled or not isinstance(failure, Exception)):
-        if outcome is not None and not cancelled:
-            failure.add_note(f"meanwhile the block of the tree failed: {outcome!r}")
-        raise failure  # also where the block was cancelled: a failure is never lost in a cancellation
-    if outcome is not None:
-        if failure is not None:
-            outcome.add_note(f"the tree had failed: {failure!r}")
-        raise outcome
+                errors.append(error)
+            errors += await root.end(deadline, interrupted=any(_rank(error) == INTERRUPT for error in errors))
+            if root.failure is not None:
+                errors.append(root.failure)
+    except BaseException as error:  # noqa: BLE001  # leaving a nursery: asyncio cancels there, on trio Ctrl-C comes, in a group
+        reason = classify(error)
+        errors.append(reason.error if isinstance(reason, Failed) else error)
+    if errors:
+        first = min(errors, key=_rank)
+        for other in errors:
+            if other is not first and _rank(other) < CANCELLATION:
+                first.add_note(f"another error came with it: {other!r}")
+        raise first
+
+
+def _rank(error: BaseException) -> int:
+    """Which of several errors comes out of a tree: Ctrl-C is never hidden by an error, nor an error by a cancellation."""
+    reason = read_exit(error, "")
+    if is_fatal(reason):
+        return INTERRUPT
+    return CANCELLATION if isinstance(reason, Failed) and isinstance(reason.error, StrayCancellation) else ERROR
 
 
 def run(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import signal
 import subprocess
 import sys
@@ -28,6 +30,7 @@ from supervisor import (
     TaskSpec,
     TreeStarted,
     TreeStopped,
+    embedding,
     open_supervisor,
     run,
 )
@@ -120,7 +123,7 @@ async def test_an_end_before_the_block_began_does_not_hang() -> None:
 
 async def test_what_is_no_root_is_refused() -> None:
     with pytest.raises(SpecError):
-        async with open_supervisor(actor(Journal(), "a")):  # type: ignore[arg-type]
+        async with open_supervisor(actor(Journal(), "a")):
             pass
 
 
@@ -224,17 +227,18 @@ print("result", run(spec, main, backend=sys.argv[1], deadline=float(sys.argv[3])
 
 
 def signalled(backend: str, sent: list[int], seconds: float, deadline: float = 60.0) -> tuple[list[str], int, float]:
-    """Run the program, send it signals, half a second apart, and see what it says."""
+    """Run the program, send it a signal, each further one when it has said that it heeds the last, and see what it says."""
     command = [sys.executable, "-c", textwrap.dedent(PROGRAM), backend, str(seconds), str(deadline)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        began = time.monotonic()
-        for number in sent:
+        began, said = time.monotonic(), ""
+        for place, number in enumerate(sent):
+            if place:
+                said += process.stdout.readline()
             process.send_signal(number)
-            time.sleep(0.3)
         out, _ = process.communicate(timeout=20)
-        return out.split("\n")[:-1], process.returncode, time.monotonic() - began
+        return (said + out).split("\n")[:-1], process.returncode, time.monotonic() - began
 
 
 @pytest.mark.real_time
@@ -264,7 +268,10 @@ def test_the_deadline_hurries(backend: str) -> None:
     assert took < 10
 
 
-def test_a_second_interrupt_during_the_stop_kills_what_is_left(backend: str) -> None:
+@pytest.mark.parametrize(("before", "lines"), [(False, ["+a", "-a"]), (True, ["+a"])])
+def test_an_interrupt_lets_the_stop_go_on_in_order_and_a_second_kills_what_is_left(
+    backend: str, before: bool, lines: list[str]
+) -> None:
     """Without `run`'s signal handling, Ctrl-C comes as an exception into the block's task: simulated here."""
     journal = Journal(slow_stop={"a": 1000.0})
 
@@ -290,12 +297,25 @@ def test_a_second_interrupt_during_the_stop_kills_what_is_left(backend: str) -> 
                 def unpark(self) -> None:
                     self.inner.unpark()
 
-            root._runtime.parker = Interrupted  # type: ignore[assignment]
+            root._runtime.parker = Interrupted
+            if before:
+                raise KeyboardInterrupt
 
     name, options = virtual_backend(backend)
     with pytest.raises(KeyboardInterrupt):
         anyio.run(main, backend=name, backend_options=options)
-    assert journal.lines == ["+a"]
+    assert journal.lines == lines
+
+
+@pytest.mark.item(109, 166)
+async def test_an_interrupt_during_the_stop_is_not_hidden_by_an_error_of_the_block() -> None:
+    journal = Journal()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        async with opened(tree(actor(journal, "a", shutdown=9.0), actor(journal, "b"))):
+            journal.fail_stop["b"] = KeyboardInterrupt()
+            raise BoomError
+    assert journal.lines == ["+a", "+b", "-b", "-a"]
+    assert "BoomError" in caught.value.__notes__[0]
 
 
 @pytest.mark.item(109, 166)
@@ -333,6 +353,45 @@ def test_ctrl_c_in_the_middle_of_a_call_from_the_block_leaves_the_tree_whole(bac
     assert "a: was sent" in journal.lines or journal.of(DeadLetter)
 
 
+def interrupted_at(backend: str, line: int | None) -> tuple[list[str], set[int]]:
+    """Open and leave a tree, with Ctrl-C at a line of `_opened`; what the tree did, and the lines that were run."""
+    journal, lines, code = Journal(), set[int](), inspect.unwrap(embedding._opened).__code__
+
+    def trace(frame: Any, event: str, _: object) -> Any:
+        if frame.f_code is not code:
+            return None
+        if event == "line":
+            if frame.f_lineno == line and line not in lines:
+                signal.raise_signal(signal.SIGINT)
+            lines.add(frame.f_lineno)
+        return trace
+
+    async def main() -> None:
+        async with opened(tree(actor(journal, "a"), actor(journal, "b"))):
+            sys.settrace(trace)
+            raise BoomError
+
+    async def traced() -> None:
+        sys.settrace(trace)
+        await main()
+
+    try:
+        with contextlib.suppress(BoomError, KeyboardInterrupt):
+            anyio.run(traced, backend=backend)
+    finally:
+        sys.settrace(None)
+    return journal.lines, lines
+
+
+def test_ctrl_c_at_any_line_of_entering_and_leaving_stops_the_tree_in_order(backend: str) -> None:
+    whole, lines = interrupted_at(backend, None)
+    assert whole == ["+a", "+b", "-b", "-a"]
+    assert len(lines) > 15
+    for line in lines:
+        done, _ = interrupted_at(backend, line)
+        assert done in ([], ["+a", "-a"], whole), f"Ctrl-C at line {line} of embedding.py"
+
+
 async def test_an_error_of_the_block_does_not_hide_an_interrupt_in_the_tree() -> None:
     journal = Journal()
     with pytest.raises(KeyboardInterrupt) as caught:
@@ -353,4 +412,4 @@ async def test_an_error_of_the_block_says_that_the_tree_had_failed() -> None:
                 await anyio.sleep_forever()
             finally:
                 raise ValueError("mine")
-    assert "the tree had failed: RestartIntensityExceeded" in caught.value.__notes__[0]
+    assert "RestartIntensityExceeded" in caught.value.__notes__[0]
