@@ -127,7 +127,7 @@ def test_a_wrong_field_is_refused_with_what_to_type(wrong: dict[str, Any], sente
 
 def test_a_schedule_cannot_be_changed() -> None:
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        Backoff().initial = 2.0  # type: ignore[misc]
+        Backoff().initial = 2.0
 
 
 @given(backoffs(), st.integers(1, 10**6), RANDOM, st.floats(0, 1e3))

@@ -99,4 +99,4 @@ def test_to_ignore_is_no_failure_by_name() -> None:
 
 def test_stop_takes_only_an_exit_reason() -> None:
     with pytest.raises(TypeError, match="Stop got 'done'; expected Normal"):
-        Stop("done")  # type: ignore[arg-type]
+        Stop("done")

@@ -27,7 +27,7 @@ def test_failed_attempts_wait_one_second_doubling_to_thirty() -> None:
 def test_a_delay_is_spread_by_ten_percent(random: float, delay: float) -> None:
     machine = Reconnection()
     fail(machine, 2)
-    assert machine.failed(0.0, random) == Reconnect(pytest.approx(delay))  # type: ignore[arg-type]
+    assert machine.failed(0.0, random) == Reconnect(pytest.approx(delay))
 
 
 def test_a_stable_link_that_is_lost_is_tried_again_at_once() -> None:
@@ -141,7 +141,7 @@ def test_no_wait_by_the_schedule_is_above_the_maximum(failures: int, random: flo
 @given(st.floats(0, 1e6), st.floats(0, 1e6))
 def test_whoever_waits_out_a_ban_is_not_early(now: float, until: float) -> None:
     verdict = Reconnection().failed(now, 0.5, until=until)
-    assert isinstance(verdict, Reconnect) or now + verdict.delay >= until  # type: ignore[union-attr]
+    assert isinstance(verdict, Reconnect) or now + verdict.delay >= until
 
 
 class AnyLife(RuleBasedStateMachine):

@@ -46,14 +46,11 @@ from tests.semantics.actors import (
     opened,
     phases,
     settle,
+    sleep,
     tree,
 )
 
 pytestmark = pytest.mark.anyio
-
-
-async def sleep() -> None:
-    await anyio.sleep_forever()
 
 
 async def test_triotp_1_a_temporary_child_that_raises_hurts_nobody() -> None:

@@ -82,7 +82,7 @@ async def test_a_hole_is_told_once_and_in_order(topic: object) -> None:
         bot.exchange.transport.admit()
         await bot.delivers()
         gap = [] if topic == quotes(BTC) else ["Gap"]
-        assert bot.words(topic) == ["data", "Disconnected", "Resumed", *gap, "data"]  # type: ignore[arg-type]
+        assert bot.words(topic) == ["data", "Disconnected", "Resumed", *gap, "data"]
 
 
 async def test_each_of_many_holes_is_told_once() -> None:

@@ -262,7 +262,7 @@ def test_a_subscription_leads_back_to_its_topic(make: Callable[[str], Topic[Any]
 
 
 def test_actors_of_the_bot_start_after_its_exchanges() -> None:
-    beside = ActorSpec("strategy", lambda: None)  # type: ignore[arg-type, return-value]
+    beside = ActorSpec("strategy", lambda: None)
     assert [child.id for child in bot_tree(exchange_tree(BINANCE, transport=EXCHANGE.transport), beside=[beside]).children] == [
         "binance",
         "strategy",

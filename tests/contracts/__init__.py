@@ -3,4 +3,4 @@
 import pytest
 
 # They are no test modules, so pytest would not explain their assertions.
-pytest.register_assert_rewrite("tests.contracts.transport")
+pytest.register_assert_rewrite("tests.contracts.store", "tests.contracts.transport")

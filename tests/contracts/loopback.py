@@ -178,7 +178,7 @@ class LoopbackExchange:
         assert isinstance(request, Request)
         self.requests.append(request)
         if self.status is not None:
-            protocol.send_response(protocol.reject(self.status, "no"))  # type: ignore[arg-type]
+            protocol.send_response(protocol.reject(self.status, "no"))
             await stream.send(b"".join(protocol.data_to_send()))
             return None
         protocol.send_response(protocol.accept(request))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,12 +13,12 @@ from supervisor.store import Store
 pytestmark = pytest.mark.anyio
 
 
-class StoreContract:
+class StoreContract(ABC):
     """Subclass it, name the subclass `Test...`, and define `make_store`."""
 
+    @abstractmethod
     def make_store(self) -> Store:
         """A new, empty store."""
-        raise NotImplementedError
 
     @pytest.fixture
     def store(self) -> Store:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import logging
 import tracemalloc
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -23,12 +24,12 @@ pytestmark = pytest.mark.anyio
 Respond = Callable[[RestRequest], RestResponse | Awaitable[RestResponse]]
 
 
-class RestContract:
+class RestContract(ABC):
     """What every REST client promises."""
 
+    @abstractmethod
     def served(self, respond: Respond) -> AbstractAsyncContextManager[tuple[Rest, str, str]]:
         """A client, the base URL of what `respond` answers, and one where nobody answers."""
-        raise NotImplementedError
 
     async def test_it_is_a_rest_client(self) -> None:
         async with self.served(lambda _: RestResponse(200, b"")) as (rest, _, _):

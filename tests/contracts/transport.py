@@ -5,6 +5,7 @@ Subclass `TransportContract`, say in `exchange` how to stand up the other side, 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any, Protocol
@@ -69,12 +70,12 @@ def patience() -> Iterator[None]:
         yield
 
 
-class TransportContract:
+class TransportContract(ABC):
     """What every transport promises."""
 
+    @abstractmethod
     def exchange(self, **options: Any) -> AbstractAsyncContextManager[Exchange]:
         """The other side. Options: `max_size`, `close_timeout`, as the transports have them."""
-        raise NotImplementedError
 
     @asynccontextmanager
     async def connection(self, **options: Any) -> AsyncIterator[tuple[Channel, Server]]:

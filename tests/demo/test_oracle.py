@@ -76,7 +76,7 @@ def test_a_correct_book_agrees_whatever_holes_there_are_if_they_are_told(history
             case _ if isinstance(event, Quote):
                 oracle.quote(event)
             case _:
-                oracle.book(event)  # type: ignore[arg-type]
+                oracle.book(event)
     assert oracle.agreed == oracle.compared
 
 

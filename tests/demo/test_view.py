@@ -24,7 +24,7 @@ def child(id_: str, above: str = "bot", **changes: object) -> ChildSnapshot:
         "uptime": 1.0, "failures": 0, "restarts_in_window": 0, "restarts_allowed": 5, "backoff_left": None, "last_exit": None,
         "mailbox": 0, "dropped": 0,
     }  # fmt: skip
-    return ChildSnapshot(**{**fields, **changes})  # type: ignore[arg-type]
+    return ChildSnapshot(**{**fields, **changes})
 
 
 TREE = TreeSnapshot(

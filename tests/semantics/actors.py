@@ -19,6 +19,7 @@ from supervisor import (
     Event,
     Gone,
     Intensity,
+    Name,
     Request,
     Stop,
     Supervisor,
@@ -28,6 +29,8 @@ from supervisor import (
     open_supervisor,
 )
 from supervisor.exits import ExitReason
+
+NAME: Name[Any] = Name("somebody")
 
 
 class BoomError(Exception):
@@ -182,6 +185,16 @@ def actor(journal: Journal, id: str, **kwargs: Any) -> ActorSpec[Messages]:
     return ActorSpec(id, lambda: Recorder(id, journal), **kwargs)
 
 
+def abcs(journal: Journal) -> list[ActorSpec[Messages]]:
+    """Three of them."""
+    return [actor(journal, id) for id in "abc"]
+
+
+async def sleep() -> None:
+    """What a task does that does nothing."""
+    await anyio.sleep_forever()
+
+
 def task(id: str, function: Callable[..., Awaitable[object]], **kwargs: Any) -> TaskSpec:
     return TaskSpec(id, function, **kwargs)
 
@@ -217,6 +230,22 @@ def incarnations(supervisor: Supervisor) -> dict[str, int]:
 
 def info(supervisor: Supervisor, id: str) -> ChildInfo:
     return next(child for child in supervisor.which_children() if child.id == id)
+
+
+class Outcome:
+    """What an ask in another task came to."""
+
+    def __init__(self, group: Any, ref: Any, request: Any, timeout: float | None = 1000.0) -> None:
+        self.value: Any = None
+        self.scope = anyio.CancelScope()
+        group.start_soon(self._ask, ref, request, timeout)
+
+    async def _ask(self, ref: Any, request: Any, timeout: float | None) -> None:
+        try:
+            with self.scope:
+                self.value = await ref.ask(request, timeout=timeout)
+        except Exception as error:
+            self.value = error
 
 
 async def settle() -> None:

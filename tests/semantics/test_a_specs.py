@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import anyio
 import pytest
 
 from supervisor import (
@@ -22,13 +21,9 @@ from supervisor import (
     TaskSpec,
 )
 from supervisor.spec import check_children
-from tests.semantics.actors import Journal, Recorder, actor, many, opened, tree
+from tests.semantics.actors import Journal, Recorder, actor, many, opened, sleep, tree
 
 pytestmark = pytest.mark.anyio
-
-
-async def sleep() -> None:
-    await anyio.sleep_forever()
 
 
 @pytest.mark.item(1)
@@ -84,18 +79,18 @@ async def test_a_bad_field_is_refused_by_name_and_value(fields: dict[str, Any], 
 @pytest.mark.item(3)
 async def test_a_missing_id_or_start_is_refused() -> None:
     with pytest.raises(TypeError):
-        TaskSpec()  # type: ignore[call-arg]
+        TaskSpec()
     with pytest.raises(TypeError):
-        ActorSpec("a")  # type: ignore[call-arg]
+        ActorSpec("a")
 
 
 @pytest.mark.item(3)
 async def test_what_is_no_spec_is_refused() -> None:
     with pytest.raises(SpecError, match="specs only"):
-        SupervisorSpec("s", [sleep])  # type: ignore[list-item]
+        SupervisorSpec("s", [sleep])
     async with opened(tree()) as root:
         with pytest.raises(SpecError):
-            await root.start_child(sleep)  # type: ignore[call-overload]
+            await root.start_child(sleep)
 
 
 @pytest.mark.item(4)
@@ -115,12 +110,12 @@ async def test_every_shutdown_is_valid_for_workers_and_supervisors(shutdown: Any
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: SupervisorSpec("s", strategy="one_for_one"),  # type: ignore[arg-type]
-        lambda: SupervisorSpec("s", auto_shutdown="never"),  # type: ignore[arg-type]
-        lambda: SupervisorSpec("s", intensity=3),  # type: ignore[arg-type]
+        lambda: SupervisorSpec("s", strategy="one_for_one"),
+        lambda: SupervisorSpec("s", auto_shutdown="never"),
+        lambda: SupervisorSpec("s", intensity=3),
         lambda: Intensity(-1),
-        lambda: Intensity(math.inf),  # type: ignore[arg-type]
-        lambda: Intensity(1.5),  # type: ignore[arg-type]
+        lambda: Intensity(math.inf),
+        lambda: Intensity(1.5),
         lambda: Intensity(True),
         lambda: Intensity(1, 0),
         lambda: Intensity(1, -1),
@@ -182,9 +177,9 @@ async def test_a_list_can_be_checked_without_starting_anything() -> None:
 @pytest.mark.item(10)
 async def test_unknown_keys_are_refused() -> None:
     with pytest.raises(TypeError):
-        TaskSpec("a", sleep, shutdwon=3)  # type: ignore[call-arg]
+        TaskSpec("a", sleep, shutdwon=3)
     with pytest.raises(TypeError):
-        SupervisorSpec("a", intesity=3)  # type: ignore[call-arg]
+        SupervisorSpec("a", intesity=3)
 
 
 @pytest.mark.item(32)

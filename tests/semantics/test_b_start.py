@@ -23,6 +23,7 @@ from supervisor import (
 from supervisor.exits import Ignore
 from supervisor.restart import Phase
 from tests.semantics.actors import (
+    NAME,
     STRICT,
     Boom,
     BoomError,
@@ -39,7 +40,6 @@ from tests.semantics.actors import (
 )
 
 pytestmark = pytest.mark.anyio
-NAME: Name[Any] = Name("somebody")
 
 
 @pytest.mark.item(11)

@@ -315,7 +315,7 @@ async def test_an_interrupt_during_the_stop_is_not_hidden_by_an_error_of_the_blo
             journal.fail_stop["b"] = KeyboardInterrupt()
             raise BoomError
     assert journal.lines == ["+a", "+b", "-b", "-a"]
-    assert "BoomError" in caught.value.__notes__[0]
+    assert "another error came with it: BoomError" in caught.value.__notes__[0]
 
 
 @pytest.mark.item(109, 166)
@@ -400,10 +400,10 @@ async def test_an_error_of_the_block_does_not_hide_an_interrupt_in_the_tree() ->
             with anyio.CancelScope(shield=True):
                 await settle()
                 await root.child("b").ask(Get())
-    assert "ChildNotFound" in caught.value.__notes__[0]
+    assert "another error came with it: ChildNotFound" in caught.value.__notes__[0]
 
 
-async def test_an_error_of_the_block_says_that_the_tree_had_failed() -> None:
+async def test_an_error_of_the_block_says_which_failure_of_the_tree_came_with_it() -> None:
     journal = Journal()
     with pytest.raises(ValueError, match="mine") as caught:
         async with opened(tree(actor(journal, "a"), intensity=STRICT)) as root:
@@ -412,4 +412,4 @@ async def test_an_error_of_the_block_says_that_the_tree_had_failed() -> None:
                 await anyio.sleep_forever()
             finally:
                 raise ValueError("mine")
-    assert "RestartIntensityExceeded" in caught.value.__notes__[0]
+    assert "another error came with it: RestartIntensityExceeded" in caught.value.__notes__[0]

@@ -15,7 +15,6 @@ from supervisor import (
     ChildEnded,
     HookFailed,
     Intensity,
-    Name,
     Normal,
     NoSuchActor,
     Restart,
@@ -25,10 +24,9 @@ from supervisor import (
 )
 from supervisor.exits import ExitReason
 from supervisor.testing import crash
-from tests.semantics.actors import BoomError, Do, Journal, Recorder, actor, many, opened, phases, settle, tree
+from tests.semantics.actors import NAME, BoomError, Do, Journal, Recorder, actor, many, opened, phases, settle, tree
 
 pytestmark = pytest.mark.anyio
-NAME: Name[Any] = Name("somebody")
 
 
 def endings(journal: Journal) -> dict[str, str]:

@@ -7,13 +7,9 @@ import pytest
 
 from supervisor import ChildEnded, Intensity, Killed, NoSuchActor, Restart, TaskSpec
 from supervisor.testing import PoisonError, await_restart, crash, kill
-from tests.semantics.actors import BoomError, Journal, Sleep, actor, many, opened, settle, tree
+from tests.semantics.actors import BoomError, Journal, Sleep, actor, many, opened, settle, sleep, tree
 
 pytestmark = pytest.mark.anyio
-
-
-async def sleep() -> None:
-    await anyio.sleep_forever()
 
 
 @pytest.mark.parametrize("busy", [False, True])

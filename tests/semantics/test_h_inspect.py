@@ -9,13 +9,9 @@ import pytest
 
 from supervisor import Backoff, ChildNotFound, NoSuchActor
 from supervisor.testing import await_restart, crash
-from tests.semantics.actors import Boom, Journal, Sleep, actor, many, opened, settle, task, tree
+from tests.semantics.actors import Boom, Journal, Sleep, actor, many, opened, settle, sleep, task, tree
 
 pytestmark = pytest.mark.anyio
-
-
-async def sleep() -> None:
-    await anyio.sleep_forever()
 
 
 @pytest.mark.item(92)

@@ -10,7 +10,6 @@ import pytest
 from supervisor import (
     ChildEnded,
     Intensity,
-    Name,
     Restart,
     RestartIntensityExceeded,
     Strategy,
@@ -19,6 +18,7 @@ from supervisor import (
 )
 from supervisor.testing import await_restart, crash, kill
 from tests.semantics.actors import (
+    NAME,
     STRICT,
     BoomError,
     Get,
@@ -33,7 +33,6 @@ from tests.semantics.actors import (
 )
 
 pytestmark = pytest.mark.anyio
-NAME: Name[Any] = Name("somebody")
 
 
 @pytest.mark.item(107)
@@ -58,7 +57,7 @@ async def test_attempts_multiply_per_level() -> None:
         chain.append(chain[-1].__cause__)
     assert [type(error) for error in chain] == [RestartIntensityExceeded] * 3 + [BoomError]
     assert str(chain[-1]) == "27"
-    assert [error.path for error in chain[:3]] == ["s2", "s2/s1", "s2/s1/s0"]  # type: ignore[attr-defined]
+    assert [error.path for error in chain[:3]] == ["s2", "s2/s1", "s2/s1/s0"]
 
 
 @pytest.mark.item(107, 58)

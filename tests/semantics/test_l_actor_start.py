@@ -8,12 +8,11 @@ from typing import Any
 import anyio
 import pytest
 
-from supervisor import Actor, ActorSpec, Hung, Killed, Name, NoSuchActor, StartError, StartFailed, Stop
+from supervisor import Actor, ActorSpec, Hung, Killed, NoSuchActor, StartError, StartFailed, Stop
 from supervisor.testing import kill
-from tests.semantics.actors import BoomError, Journal, Recorder, actor, many, opened, settle, tree
+from tests.semantics.actors import NAME, BoomError, Journal, Recorder, actor, many, opened, settle, tree
 
 pytestmark = pytest.mark.anyio
-NAME: Name[Any] = Name("somebody")
 
 
 @pytest.mark.item(125, 186)
@@ -83,11 +82,11 @@ async def test_an_actor_outside_a_tree_says_so() -> None:
     with pytest.raises(TypeError, match="hides"):
 
         class Hides(Actor[str]):
-            spawn = None  # type: ignore[assignment]
+            spawn = None
 
     with pytest.raises(TypeError, match="names no messages"):
 
-        class Vague(Actor):  # type: ignore[type-arg]
+        class Vague(Actor):
             pass
 
 

@@ -9,10 +9,9 @@ import pytest
 
 from supervisor import DeadLetter, Intensity, Mailbox, Name, NoSuchActor, Skipped, Topic
 from supervisor.testing import await_restart, crash
-from tests.semantics.actors import Do, Get, Journal, Recorder, Sleep, actor, opened, settle, tree
+from tests.semantics.actors import NAME, Do, Get, Journal, Recorder, Sleep, actor, opened, settle, tree
 
 pytestmark = pytest.mark.anyio
-NAME: Name[Any] = Name("somebody")
 TOPIC: Topic[Any] = Topic("news")
 
 

@@ -15,7 +15,6 @@ from supervisor import (
     DynamicSupervisorSpec,
     Gone,
     Intensity,
-    Name,
     Ref,
     Restart,
     SupervisorSpec,
@@ -24,10 +23,9 @@ from supervisor import (
 )
 from supervisor.exits import Ignore
 from supervisor.testing import await_restart, crash, kill
-from tests.semantics.actors import BoomError, Do, Journal, Quit, Recorder, actor, many, opened, settle, tree
+from tests.semantics.actors import NAME, BoomError, Do, Journal, Quit, Recorder, actor, many, opened, settle, tree
 
 pytestmark = pytest.mark.anyio
-NAME: Name[Any] = Name("somebody")
 
 
 def monitors(ref: Any) -> Do:

@@ -100,15 +100,15 @@ async def test_a_wrong_deadline_is_refused_before_anything_runs(deadline: Any) -
 
 async def test_sinks_that_are_none_are_refused_before_anything_runs() -> None:
     with pytest.raises(SpecError, match="sinks is"):
-        async with open_supervisor(SupervisorSpec("root"), sinks=print):  # type: ignore[arg-type]
+        async with open_supervisor(SupervisorSpec("root"), sinks=print):
             pass
 
 
 def test_run_refuses_what_is_no_root_and_no_function() -> None:
     with pytest.raises(SpecError, match="the root's spec"):
-        run(ActorSpec("a", Idle))  # type: ignore[arg-type]
+        run(ActorSpec("a", Idle))
     with pytest.raises(SpecError, match="main is 3"):
-        run(SupervisorSpec("root"), 3)  # type: ignore[arg-type]
+        run(SupervisorSpec("root"), 3)
 
 
 class Echo(Request[object], frozen=True):

@@ -177,7 +177,7 @@ def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
     recording = Recording(path)
     entries = recording.read()
     next(entries)
-    entries.close()  # type: ignore[attr-defined]  # it is a generator
+    entries.close()  # it is a generator
 
     assert recording.skipped == 0
 

@@ -1,0 +1,185 @@
+"""The restart machine, G: what an operator may do, and is answered."""
+
+from __future__ import annotations
+
+import pytest
+
+from supervisor import decisions as d
+from supervisor.backoff import Backoff
+from supervisor.errors import (
+    ChildAlreadyPresent,
+    ChildAlreadyStarted,
+    ChildNotFound,
+    ChildRestarting,
+    ChildRunning,
+    NoSuchActor,
+    StartError,
+)
+from supervisor.exits import Shutdown
+from supervisor.spec import Exhausted, Intensity, Restart, Strategy
+from tests.restart.support import BOOM, ONE_FOR_ALL, PERMANENT, REST_FOR_ONE, TEMPORARY, TRANSIENT, Nursery, child, top
+
+# phase of the child: what each call answers
+STOPPED, RUNNING, RESTARTING, PARKED, UNKNOWN = "stopped", "running", "restarting", "gave up", "unknown"
+ANSWERS: dict[str, dict[str, type | None]] = {
+    #            add                   terminate      restart          delete
+    STOPPED: {"add": ChildAlreadyPresent, "terminate": None, "resurrect": None, "delete": None},  # 78 80 82 84
+    RUNNING: {"add": ChildAlreadyStarted, "terminate": None, "resurrect": ChildRunning, "delete": ChildRunning},  # 77 79
+    RESTARTING: {"add": ChildAlreadyPresent, "terminate": None, "resurrect": ChildRestarting, "delete": ChildRestarting},  # 81
+    PARKED: {"add": ChildAlreadyPresent, "terminate": None, "resurrect": None, "delete": None},  # D16
+    UNKNOWN: {"add": None, "terminate": ChildNotFound, "resurrect": ChildNotFound, "delete": ChildNotFound},  # 80 82 84
+}
+
+
+def in_phase(phase: str) -> Nursery:
+    backoff = Backoff(1.0, jitter=0.0, give_up_after=2 if phase == PARKED else None)
+    intensity = Intensity(9, 10.0, exhausted=Exhausted.GIVE_UP)
+    nursery = Nursery(top(*([] if phase == UNKNOWN else [child("a", backoff=backoff)]), "z", intensity=intensity))
+    if phase == STOPPED:
+        nursery.terminate("a")
+    if phase in (RESTARTING, PARKED):
+        nursery.ends("a")
+    if phase == PARKED:
+        nursery.due("a")
+        nursery.ends("a")
+    assert nursery.phases.get("a", UNKNOWN) == phase
+    return nursery
+
+
+@pytest.mark.parametrize(("phase", "verb"), [(phase, verb) for phase, verbs in ANSWERS.items() for verb in verbs])
+def test_what_an_operator_is_answered_depends_on_the_childs_phase(phase: str, verb: str) -> None:
+    nursery = in_phase(phase)
+    getattr(nursery, verb)("a")
+    expected = ANSWERS[phase][verb]
+    assert nursery.answer is None if expected is None else isinstance(nursery.answer, expected), nursery.answer
+
+
+@pytest.mark.parametrize("verb", ["add", "terminate", "resurrect", "delete"])
+@pytest.mark.parametrize("stage", ["before the beginning", "after the end"])
+def test_a_supervisor_without_a_life_answers_that_there_is_none(stage: str, verb: str) -> None:  # 86
+    nursery = Nursery(top("a"), begin=False)
+    if stage == "after the end":
+        nursery.tell(d.Begin(), d.StopSupervisor(Shutdown()))
+    assert getattr(nursery, verb)("a") == ""
+    assert isinstance(nursery.answer, NoSuchActor)
+
+
+@pytest.mark.parametrize("restart", [PERMANENT, TRANSIENT])
+def test_a_terminated_child_stays_down_and_known(restart: Restart) -> None:  # 79
+    nursery = Nursery(top(child("a", restart)))
+    assert nursery.terminate("a") == "-a1 close:a"
+    assert nursery.phases == {"a": "stopped"}
+
+
+def test_a_terminated_temporary_child_is_forgotten() -> None:  # 79, 85
+    nursery = Nursery(top(child("a", TEMPORARY)))
+    assert nursery.terminate("a") == "-a1 forget:a"
+    nursery.resurrect("a")
+    assert isinstance(nursery.answer, ChildNotFound)
+
+
+def test_terminate_is_answered_when_the_child_has_ended_and_not_before() -> None:  # 71
+    nursery = Nursery(top("a"), slow="a")
+    nursery.starts("a")
+    nursery.terminate("a")
+    first = nursery.call
+    nursery.terminate("a")
+    assert nursery.answers == {}
+    nursery.ends("a", BOOM)
+    assert nursery.answers == {first: None, nursery.call: None}
+
+
+def test_terminate_cancels_a_restart_for_good() -> None:  # 81
+    nursery = Nursery(top(child("a", backoff=Backoff(1.0, jitter=0.0))))
+    nursery.ends("a")
+    assert nursery.terminate("a") == "a:cancel close:a"
+    assert nursery.tell(d.Due("a", 1)) == ""
+
+
+def test_terminate_of_a_starting_child_fails_the_start_that_was_asked_for() -> None:  # 79, 21
+    nursery = Nursery(top("z"), slow="a")
+    nursery.add("a")
+    start = nursery.call
+    assert nursery.terminate("a") == "-a1"
+    assert nursery.ends("a", Shutdown()) == "forget:a"
+    assert isinstance(nursery.answers[start], StartError)
+    assert nursery.answer is None
+
+
+@pytest.mark.parametrize("strategy", [ONE_FOR_ALL, REST_FOR_ONE])
+def test_a_child_terminated_in_a_group_restart_is_left_out_of_it(strategy: Strategy) -> None:  # 79
+    nursery = Nursery(top("a", "b", "c", strategy=strategy), slow="b")
+    nursery.starts("b")
+    nursery.ends("a")
+    nursery.terminate("c")
+    assert nursery.ends("b", Shutdown()) == "+a2 +b2"
+    assert nursery.starts("b") == ""
+    assert nursery.phases["c"] == "stopped"
+
+
+def test_a_hand_restart_that_fails_leaves_the_child_stopped_and_known() -> None:  # 83
+    nursery = Nursery(top("a", "b"))
+    nursery.terminate("a")
+    nursery.failing = {"a"}
+    assert nursery.resurrect("a") == "+a2 close:a"
+    assert isinstance(nursery.answer, StartError)
+    assert nursery.phases == {"a": "stopped", "b": "running"}
+    assert nursery.machine.restarts_in_window(0.0) == 0
+
+
+def test_nobody_is_brought_back_by_a_supervisor_that_stops() -> None:  # 25
+    nursery = Nursery(top("a", "b"), slow="a")
+    nursery.terminate("b")
+    nursery.stop()
+    assert nursery.resurrect("b") == ""
+    assert isinstance(nursery.answer, NoSuchActor)
+
+
+def test_a_deleted_child_is_unknown() -> None:  # 84
+    nursery = Nursery(top("a"))
+    nursery.terminate("a")
+    assert nursery.delete("a") == "forget:a"
+    nursery.resurrect("a")
+    assert isinstance(nursery.answer, ChildNotFound)
+
+
+def test_a_start_that_nobody_waits_for_is_undone() -> None:  # 91, 169, 172
+    nursery = Nursery(top("z"), slow="a")
+    nursery.add("a")
+    assert nursery.abandon("a") == "-a1"
+    assert nursery.ends("a", Shutdown()) == "forget:a"
+
+
+def test_a_hand_restart_that_nobody_waits_for_is_undone() -> None:  # 172
+    nursery = Nursery(top("a"), slow="a")
+    nursery.starts("a")
+    nursery.terminate("a")
+    nursery.ends("a", Shutdown())
+    nursery.resurrect("a")
+    assert nursery.abandon("a") == "-a2"
+    assert nursery.ends("a", Shutdown()) == "close:a"
+    assert nursery.phases == {"a": "stopped"}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_start_that_nobody_waits_for_is_undone_before_its_turn_in_a_group(known: bool) -> None:  # 172
+    nursery = Nursery(top("a", "b", *(["c"] if known else []), strategy=ONE_FOR_ALL), slow="b")
+    nursery.starts("b")
+    if known:
+        nursery.terminate("c")
+    nursery.ends("a")
+    if known:
+        assert nursery.resurrect("c") == ""
+        nursery.resurrect("c")
+        assert isinstance(nursery.answer, ChildRestarting)  # a group restart brings it back anyway (53)
+    else:
+        nursery.add("c")
+        assert nursery.abandon("c") == "forget:c"
+    assert nursery.ends("b", Shutdown()) == "+a2 +b2"
+
+
+def test_a_start_that_is_done_is_not_undone() -> None:  # 172
+    nursery = Nursery(top("z"))
+    nursery.add("a")
+    assert nursery.abandon("a") == ""
+    assert nursery.running == "z1 a1"

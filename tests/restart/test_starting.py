@@ -1,0 +1,117 @@
+"""The restart machine, B: how a supervisor starts."""
+
+from __future__ import annotations
+
+import pytest
+
+from supervisor import decisions as d
+from supervisor.errors import NoSuchActor, StartError
+from supervisor.exits import ExitReason, Failed, Killed, Normal, Shutdown
+from supervisor.restart import Stage, start_error
+from supervisor.spec import Restart, Strategy, SupervisorSpec
+from tests.restart.support import BOOM, ONE_FOR_ALL, PERMANENT, REST_FOR_ONE, TEMPORARY, TRANSIENT, Nursery, child, dynamic, top
+
+
+def test_children_start_left_to_right_each_after_the_one_before_is_running() -> None:  # 11
+    nursery = Nursery(top("b", "a", "c"), slow="a")
+    assert nursery.begun == "+b1 +a1"
+    assert nursery.starts("a") == "+c1 ready"
+
+
+def test_the_first_that_fails_to_start_undoes_the_others_in_reverse_order() -> None:  # 12
+    nursery = Nursery(top("a", "b", "c", "d"), begin=False)
+    nursery.failing = {"c"}
+    assert nursery.tell(d.Begin()).startswith("+a1 +b1 +c1 -b1 -a1 finish:StartError: top/c did not start: ValueError: boom")
+    assert isinstance(nursery.finished, Failed)
+    assert nursery.finished.error.__cause__ is BOOM.error
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_a_failed_first_start_is_not_tried_again(strategy: Strategy) -> None:  # 14
+    nursery = Nursery(top("a", "b", strategy=strategy), begin=False)
+    nursery.failing = {"b"}
+    nursery.tell(d.Begin())
+    assert nursery.machine.restarts_in_window(0.0) == 0
+    assert nursery.machine.stage is Stage.DONE
+
+
+@pytest.mark.parametrize("strategy", [ONE_FOR_ALL, REST_FOR_ONE])
+def test_a_first_start_that_a_sibling_interrupted_is_still_a_first_start(strategy: Strategy) -> None:  # 14
+    nursery = Nursery(top("a", "b", "c", strategy=strategy), slow="b")
+    assert nursery.ends("a") == "-b1"
+    nursery.failing, nursery.slow = {"b"}, set()
+    assert "finish:StartError: top/b" in nursery.ends("b", Shutdown())
+
+
+@pytest.mark.parametrize("restart", Restart)
+def test_a_group_restart_during_the_first_start_leaves_nobody_out(restart: Restart) -> None:  # 11, 51
+    nursery = Nursery(top("a", child("b", restart), child("c", restart), strategy=REST_FOR_ONE), slow="b")
+    assert nursery.ends("a") == "-b1"
+    assert nursery.ends("b", Shutdown()) == "+a2 +b2"
+    assert nursery.starts("b") == "+c1 ready"
+
+
+@pytest.mark.parametrize("restart", [PERMANENT, TRANSIENT])
+def test_a_child_that_says_ignore_is_kept_without_a_life(restart: Restart) -> None:  # 17
+    nursery = Nursery(top(child("a", restart), "b"), begin=False)
+    nursery.ignoring = {"a"}
+    assert nursery.tell(d.Begin()) == "+a1 close:a +b1 ready"
+    assert nursery.phases == {"a": "stopped", "b": "running"}
+
+
+def test_a_temporary_child_that_says_ignore_is_forgotten() -> None:  # 18
+    nursery = Nursery(top(child("a", TEMPORARY), "b"), begin=False)
+    nursery.ignoring = {"a"}
+    assert nursery.tell(d.Begin()) == "+a1 forget:a +b1 ready"
+
+
+@pytest.mark.parametrize("restart", Restart)
+def test_a_dynamic_supervisor_forgets_who_says_ignore(restart: Restart) -> None:  # 19
+    nursery = Nursery(dynamic())
+    nursery.ignoring = {"a"}
+    assert nursery.add("a", restart) == "+a1 forget:a"
+    assert nursery.answer is None
+    assert nursery.stop() == "finish:shutdown"
+
+
+@pytest.mark.parametrize("spec", [top("z"), dynamic()], ids=["static", "dynamic"])
+def test_an_added_child_that_does_not_start_is_discarded(spec: SupervisorSpec) -> None:  # 21, 41
+    nursery = Nursery(spec)
+    nursery.failing = {"a"}
+    assert nursery.add("a") == "+a1 forget:a"
+    assert isinstance(nursery.answer, StartError)
+    assert nursery.answer.__cause__ is BOOM.error
+    assert nursery.machine.restarts_in_window(0.0) == 0
+    assert nursery.machine.stage is Stage.STEADY
+
+
+@pytest.mark.parametrize("spec", [top("a"), dynamic()], ids=["static", "dynamic"])
+def test_nothing_is_added_to_a_supervisor_that_stops_or_has_stopped(spec: SupervisorSpec) -> None:  # 24, 25
+    nursery = Nursery(spec, slow="ab")
+    nursery.add("b")
+    nursery.stop()
+    nursery.add("c")
+    assert isinstance(nursery.answer, NoSuchActor)
+    nursery.tell(d.Ended("a", 1, Shutdown()), d.Ended("b", 1, Shutdown()))
+    assert nursery.machine.stage is Stage.DONE
+    nursery.add("c")
+    assert isinstance(nursery.answer, NoSuchActor)
+
+
+def test_a_supervisor_that_is_stopped_before_it_begins_starts_nothing() -> None:
+    nursery = Nursery(top("a"), begin=False)
+    assert nursery.stop() == "finish:shutdown"
+    assert nursery.tell(d.Begin()) == ""
+
+
+@pytest.mark.parametrize(
+    ("reason", "cause"), [(BOOM, BOOM.error), (Killed(), None), (Normal(), None)], ids=["failed", "killed", "normal"]
+)
+def test_a_start_error_has_the_childs_error_as_its_cause(reason: ExitReason, cause: BaseException | None) -> None:
+    error = start_error("top/a", reason)
+    assert (error.path, error.reason, error.__cause__) == ("top/a", reason, cause)
+
+
+def test_a_machine_begins_once() -> None:
+    nursery = Nursery(top("a"))
+    assert nursery.tell(d.Begin()) == ""

@@ -1,0 +1,126 @@
+"""The restart machine, 163: children that do not end."""
+
+from __future__ import annotations
+
+from supervisor import decisions as d
+from supervisor.errors import ChildRunning, Unstopped
+from supervisor.exits import Killed, Shutdown
+from tests.restart.support import ONE_FOR_ALL, REST_FOR_ONE, Nursery, top
+
+
+def test_who_asked_for_a_stop_is_told_that_the_child_does_not_end() -> None:
+    nursery = Nursery(top("a"), slow="a")
+    nursery.starts("a")
+    nursery.terminate("a")
+    nursery.overruns("a")
+    assert isinstance(nursery.answer, Unstopped)
+    assert nursery.answer.stack == "its stack"
+    nursery.terminate("a")
+    assert isinstance(nursery.answer, Unstopped)
+
+
+def test_a_child_that_does_not_end_is_never_doubled() -> None:
+    nursery = Nursery(top("a"), slow="a")
+    nursery.starts("a")
+    nursery.terminate("a")
+    nursery.overruns("a")
+    assert nursery.resurrect("a") == ""
+    assert isinstance(nursery.answer, ChildRunning)
+    assert nursery.ends("a", Killed()) == "close:a"
+    assert nursery.resurrect("a") == "+a2"
+
+
+def test_a_group_restart_goes_on_without_a_child_that_does_not_end_and_takes_it_in_later() -> None:
+    nursery = Nursery(top("a", "b", "c", strategy=ONE_FOR_ALL), slow="b")
+    nursery.starts("b")
+    assert nursery.ends("a") == "-c1 -b1"
+    assert nursery.overruns("b") == "+a2 +c2"
+    assert nursery.ends("b", Killed()) == "+b2"
+
+
+def test_a_second_group_restart_does_not_lose_the_child_that_does_not_end() -> None:
+    nursery = Nursery(top("a", "b", "c", strategy=REST_FOR_ONE), slow="b")
+    nursery.starts("b")
+    nursery.ends("a")
+    nursery.overruns("b")
+    assert nursery.ends("c") == "+c3"
+    assert nursery.ends("b", Killed()) == "+b2"
+
+
+def test_a_child_that_ends_late_waits_for_the_group_restart_in_progress() -> None:  # 50
+    nursery = Nursery(top("a", "b", "c", strategy=ONE_FOR_ALL), slow="b")
+    nursery.starts("b")
+    nursery.ends("a")
+    nursery.overruns("b")
+    nursery.slow = {"b", "c"}
+    assert nursery.ends("a") == "-c2"
+    assert nursery.ends("b", Killed()) == ""
+    assert nursery.ends("c", Shutdown()) == "+a3 +b2"
+
+
+def test_the_others_stop_and_the_supervisor_waits_for_the_one_that_does_not_end() -> None:
+    nursery = Nursery(top("a", "b"), slow="b")
+    nursery.starts("b")
+    nursery.stop()
+    assert nursery.overruns("b") == "-a1"
+    assert nursery.finished is None
+    assert nursery.ends("b", Killed()) == "finish:shutdown"
+
+
+def test_a_refill_is_not_held_up_by_a_child_that_was_terminated_and_does_not_end() -> None:  # 163
+    nursery = Nursery(top("a", "b", "c", strategy=ONE_FOR_ALL), slow="b")
+    nursery.starts("b")
+    nursery.ends("a")
+    assert nursery.ends("b", Shutdown()) == "+a2 +b2"
+    assert nursery.terminate("b") == "-b2"
+    assert nursery.overruns("b") == "+c2"
+
+
+def test_a_child_that_its_watchdog_killed_and_that_does_not_end_is_reported_to_who_stops_it() -> None:
+    nursery = Nursery(top("a", "b"), slow="b")
+    nursery.starts("b")
+    assert nursery.overruns("b") == ""  # killed by its watchdog, not by us
+    assert nursery.terminate("b") == "-b1"
+    assert isinstance(nursery.answer, Unstopped)
+    assert nursery.stop() == "-a1"
+
+
+def test_a_hung_child_that_ends_at_last_is_restarted() -> None:
+    nursery = Nursery(top("a"), slow="a")
+    nursery.starts("a")
+    nursery.overruns("a")
+    assert nursery.ends("a") == "+a2"
+
+
+def test_who_asked_for_a_start_is_told_that_it_hangs_beyond_its_kill() -> None:
+    nursery = Nursery(top("z"), slow="a")
+    nursery.add("a")
+    nursery.overruns("a")
+    assert isinstance(nursery.answer, Unstopped)
+    assert nursery.ends("a", Killed()) == "forget:a"
+
+
+def test_a_child_that_says_ignore_while_its_group_is_stopped_gets_its_turn_again() -> None:  # 53
+    nursery = Nursery(top("a", strategy=ONE_FOR_ALL), slow="z")
+    nursery.add("z")
+    assert nursery.ends("a") == "-z1"
+    assert nursery.tell(d.Ignored("z", 1)) == "+a2 +z2"
+    assert nursery.answer == "waits"
+
+
+def test_a_child_that_says_ignore_when_nobody_waits_any_more_is_forgotten() -> None:  # 172
+    nursery = Nursery(top("z"), slow="a")
+    nursery.add("a")
+    nursery.abandon("a")
+    assert nursery.tell(d.Ignored("a", 1)) == "forget:a"
+
+
+def test_an_overdue_child_that_says_ignore_is_no_longer_overdue() -> None:
+    nursery = Nursery(top("a"), slow="a")
+    nursery.terminate("a")
+    nursery.overruns("a")
+    nursery.tell(d.Ignored("a", 1))
+    nursery.resurrect("a")
+    nursery.starts("a")
+    nursery.terminate("a")
+    assert nursery.answer == "waits"
