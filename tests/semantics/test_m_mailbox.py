@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from supervisor import (
@@ -14,6 +16,7 @@ from supervisor import (
     ChildEnded,
     Conflate,
     DeadLetter,
+    DynamicSupervisorSpec,
     HookFailed,
     Mailbox,
     MailboxFull,
@@ -334,3 +337,43 @@ async def test_an_actor_without_receive_crashes_with_a_clear_error() -> None:
         root.child("a").tell("x")
         await settle()
     assert "has no receive" in journal.of(ChildEnded)[0].reason
+
+
+class Slow(Actor[int]):
+    """Each message takes a while of a clock of its own."""
+
+    def __init__(self, seconds: float, clock: list[float], handled: list[int]) -> None:
+        self.seconds = seconds
+        self.clock = clock
+        self.handled = handled
+
+    def receive(self, message: int) -> None:
+        self.clock[0] += self.seconds
+        self.handled.append(message)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "in_one_go"), [(0.0, 256), (0.0001, 32), (0.0006, 4), (0.003, 1), (1.0, 1)], ids=lambda value: f"{value:g}"
+)
+async def test_a_flooded_actor_gives_way_after_about_two_milliseconds(
+    seconds: float, in_one_go: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, handled, goes = [0.0], list[int](), [0]
+
+    async def give_way() -> None:
+        goes.append(len(handled))
+        await anyio.lowlevel.checkpoint()
+
+    monkeypatch.setattr("supervisor.loop.give_way", give_way)
+    async with opened(tree(dynamic := DynamicSupervisorSpec("many"))) as root:
+        runtime = root._runtime
+        real = runtime.now
+        runtime.now = lambda: real() + clock[0]
+        ref = await root.supervisor(dynamic.id).start_child(
+            ActorSpec("a", lambda: Slow(seconds, clock, handled), mailbox=Mailbox(2_000))
+        )
+        for number in range(1_024):
+            ref.tell(number)
+        while len(handled) < 1_024:
+            await anyio.lowlevel.checkpoint()
+    assert {after - before for before, after in pairwise(goes)} == {in_one_go}
