@@ -5,6 +5,7 @@ Exit codes: 0 all is well, 1 an invariant broke, 2 wrong usage or it could not s
 
 from __future__ import annotations
 
+import logging
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -59,8 +60,10 @@ def demo(
     console = Console()
     plain = plain or not console.is_terminal
     # The picture is for the screen alone; what the actors log would tear it.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr) if plain else structlog.ReturnLoggerFactory())
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    structlog.configure(
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr) if plain else structlog.ReturnLoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+    )
     try:
         config = DemoConfig(replay=replay, seed=seed, speed=speed, plain=plain, capture=capture)
         report = anyio.run(run_demo, config, console, backend=backend)

@@ -6,18 +6,18 @@ samples that were taken after warming up, by least squares.
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
 from attrs import frozen
 
+from actors.demo.resident import resident
 from benchmarks.bot import Finished, Imported
 from benchmarks.feeder import ROOT
 from benchmarks.rounds import CaseFailed, Figure, Options, Spread
@@ -46,17 +46,16 @@ class Watched:
     finished: Finished
 
 
-def resident(pid: int) -> float:
-    """MiB of memory that a process has now.
+def size_of(bot: subprocess.Popen[str]) -> float:
+    """MiB of memory that the bot has now.
 
     Raises:
         CaseFailed: this machine does not say.
     """
-    try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        raise CaseFailed("memory: /proc tells nothing about the bot's process; this case needs Linux") from None
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    size = resident(bot.pid)
+    if size is None:
+        raise CaseFailed("memory: /proc tells nothing about the bot's process; this case needs Linux")
+    return size
 
 
 def watch(backend: str, seconds: float) -> Watched:
@@ -71,14 +70,15 @@ def watch(backend: str, seconds: float) -> Watched:
             if bot.stdin is None or bot.stdout is None:
                 raise AssertionError("the process was opened with pipes")
             _expect(Imported, bot.stdout.readline())
-            floor, samples = resident(bot.pid), []
+            floor, samples = size_of(bot), []
             bot.stdin.write("\n")
             bot.stdin.flush()
             began = time.monotonic()
             # Not to its very end: it is taking its tree down then.
             while (elapsed := time.monotonic() - began) < seconds and bot.poll() is None:
-                samples.append((elapsed, resident(bot.pid)))
-                time.sleep(SAMPLE_EVERY)
+                samples.append((elapsed, size_of(bot)))
+                with suppress(subprocess.TimeoutExpired):
+                    bot.wait(SAMPLE_EVERY)
             finished = _expect(Finished, bot.stdout.readline())
         finally:
             bot.kill()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import define, field
+from attrs import astuple, define, field
 from msgspec import Struct
 
 from actors.demo.oracle import Oracle
@@ -65,14 +65,13 @@ class Checker(Actor[Checked]):
     """
 
     subscriptions: tuple[Subscription, ...]
-    _counts: dict[Subscription, _Count] = field(init=False, factory=dict)
-    _by_feed: dict[Feed, _Count] = field(init=False, factory=dict)
+    _counts: dict[Feed, _Count] = field(init=False, factory=dict)
     _oracle: Oracle = field(init=False, factory=Oracle)
 
     async def on_start(self) -> None:
         """Subscribe. Cancellation: atomic."""
         for subscription in self.subscriptions:
-            self._counts[subscription] = self._by_feed[subscription.feed] = _Count()
+            self._counts[subscription.feed] = _Count()
             self.subscribe(feed_topic(subscription))
 
     def receive(self, message: Checked) -> Tally | None:
@@ -87,7 +86,7 @@ class Checker(Actor[Checked]):
                 self._count(Feed.BOOK, message.received)
                 self._oracle.book(message)
             case Disconnected() | Rejected() | Gap():
-                self._hole(message.subscription, gap=isinstance(message, Gap))
+                self._hole(message.subscription.feed, gap=isinstance(message, Gap))
             case Resumed():
                 self._oracle.forget()
             case TallyOf():
@@ -95,21 +94,18 @@ class Checker(Actor[Checked]):
         return None
 
     def _count(self, feed: Feed, received: float) -> None:
-        count = self._by_feed[feed]
+        count = self._counts[feed]
         count.events += 1
         count.last_data = max(count.last_data, received)
 
-    def _hole(self, subscription: Subscription, *, gap: bool) -> None:
-        count = self._counts[subscription]
+    def _hole(self, feed: Feed, *, gap: bool) -> None:
+        count = self._counts[feed]
         count.last_hole = self.context.runtime.now()
         count.holes += 1
         count.gaps += gap
         self._oracle.forget()
 
     def _tally(self) -> Tally:
-        feeds = {
-            subscription: FeedTally(count.events, count.last_data, count.last_hole, count.holes, count.gaps)
-            for subscription, count in self._counts.items()
-        }
+        feeds = {subscription: FeedTally(*astuple(self._counts[subscription.feed])) for subscription in self.subscriptions}
         oracle = self._oracle
         return Tally(feeds, oracle.compared, oracle.agreed, oracle.exact, tuple(oracle.disagreed))

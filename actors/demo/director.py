@@ -97,9 +97,10 @@ class Director:
                 crash(streams.child(self.natives[phase.symbol]))
             case Fault.KILL_MANAGER:
                 manager = self.venue.supervisor("streams").child("stream manager")
-                kill(manager)
-                with anyio.fail_after(RECOVERED_WITHIN):
-                    await await_restart(manager)
+                with anyio.move_on_after(RECOVERED_WITHIN) as waiting:
+                    await await_restart(manager, kill(manager))
+                if waiting.cancelled_caught:
+                    raise _Trouble("the manager did not come back")
             case Fault.NOTHING:
                 pass
 

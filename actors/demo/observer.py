@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import anyio
 from attrs import define, field
 
 from actors.demo.checker import Checked, Tally, TallyOf
-from actors.market import Subscription
 from actors.protocol import BREAKERS, HEALTH_CHANGES, RECOVERIES, BreakerMoved, HealthChanged, Recovered
 from actors.vitals import HealthLevel
-from supervisor import ChildEnded, Event, MailboxOverflow, Name, RestartScheduled, Supervisor
+from supervisor import Event, MailboxOverflow, Name, RestartScheduled, Supervisor
 
 __all__ = ["Observer"]
 
@@ -31,11 +30,11 @@ class Observer:
     tallies: dict[str, Tally] = field(factory=dict)
     restarts: Counter[str] = field(factory=Counter)
     """{path: restarts}; bounded by the tree."""
-    dropped: int = 0
     breakers: list[tuple[str, str]] = field(factory=list)
     """(endpoint, state) for each move; a run has a handful."""
     health: dict[str, HealthLevel] = field(factory=dict)
-    recovered: list[Recovered] = field(factory=list)
+    recovered: int = 0
+    """Recoveries that succeeded."""
     last_events: list[str] = field(factory=list)
 
     def sink(self, event: Event) -> None:
@@ -44,10 +43,7 @@ class Observer:
             case RestartScheduled():
                 self.restarts[event.path] += 1
                 self.note(f"{event.path.removeprefix('bot/')} restarts: {event.reason}")
-            case ChildEnded() if event.abnormal:
-                pass  # the restart, or its absence, says it
             case MailboxOverflow():
-                self.dropped += event.dropped
                 self.note(f"{event.path} overflows")
 
     def note(self, line: str) -> None:
@@ -81,10 +77,8 @@ class Observer:
 
     def silent(self, since: float) -> list[str]:
         """The subscriptions that have delivered nothing after this time."""
-        found: Sequence[tuple[Subscription, float]] = [
-            (subscription, feed.last_data) for tally in self.tallies.values() for subscription, feed in tally.feeds.items()
-        ]
-        return [str(subscription) for subscription, last in found if last <= since]
+        feeds = [pair for tally in self.tallies.values() for pair in tally.feeds.items()]
+        return [str(subscription) for subscription, feed in feeds if feed.last_data <= since]
 
     async def _follow_breakers(self) -> None:
         async for moved in self.root.subscription(BREAKERS):
@@ -100,4 +94,4 @@ class Observer:
     async def _follow_recoveries(self) -> None:
         async for recovered in self.root.subscription(RECOVERIES):
             if isinstance(recovered, Recovered):
-                self.recovered.append(recovered)
+                self.recovered += recovered.ok

@@ -1,11 +1,9 @@
-"""The demo: a simulated exchange in a process of its own, a bot, a fault plan, and a report."""
+"""The demo itself: the fault plan is played on the stage, shown while it goes on, and reported at the end."""
 
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import anyio
@@ -13,40 +11,22 @@ from attrs import define, field, frozen
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from actors.bot_tree import bot_tree
-from actors.demo.checker import Checked, Checker
 from actors.demo.director import Director
-from actors.demo.observer import Observer
 from actors.demo.plan import Phase, make_plan
 from actors.demo.report import Report
+from actors.demo.resident import resident
+from actors.demo.stage import open_stage
 from actors.demo.view import dashboard, phase_line, print_report
-from actors.exchange_tree import TreeOptions, exchange_tree, subscription_to
-from actors.exchanges.binance import Binance
-from actors.feeds import books, quotes, trades
 from actors.market import Feed
-from actors.ports import Role
 from actors.protocol import StreamStatus
-from actors.resilience import BreakerConfig
 from actors.simulator.config import SimulatorConfig, Started
-from actors.simulator.control import Control
 from actors.simulator.process import running_simulator
-from actors.stream import StreamOptions
-from supervisor import ActorSpec, Backoff, Mailbox, Name, Supervisor, SupervisorError, open_supervisor
+from supervisor import Supervisor, SupervisorError
 
 __all__ = ["DemoConfig", "run_demo"]
 
 REFRESH = 0.25
 """Seconds between two pictures."""
-
-# A demo of forty seconds cannot wait half a minute for a breaker: the patience is scaled down, the machines are the same.
-OPTIONS = TreeOptions(
-    breaker=BreakerConfig(open_for=2.0, successes=1),
-    stream=StreamOptions(
-        silence={Feed.TRADES: 4.0, Feed.QUOTES: 2.0, Feed.BOOK: 2.0},
-        beat=0.25,
-        reconnect=Backoff(initial=0.25, maximum=2.0, reset_after=2.0),
-    ),
-)
 
 
 @frozen(kw_only=True)
@@ -72,43 +52,22 @@ class _Show:
     config: DemoConfig
     console: Console
     started: Started
-    exchange: Binance = field(init=False)
     report: Report = field(init=False, factory=Report)
     rates: dict[str, float] = field(init=False, factory=dict)
     last_picture: RenderableType = field(init=False, default="")
     _frames: dict[str, int] = field(init=False, factory=dict)
     _began: float = field(init=False, factory=anyio.current_time)
 
-    def __attrs_post_init__(self) -> None:
-        self.exchange = Binance.at(stream_urls=self.started.stream_urls, rest_urls=self.started.rest_urls)
-
     async def run(self) -> Report:
         """The whole plan. Cancellation: the tree is stopped in order."""
-        checkers: dict[str, Name[Checked]] = {}
-        specs = []
-        topics = []
-        for symbol in self.started.symbols:
-            of_symbol = [make(f"binance:{symbol}") for make in (trades, quotes, books)]
-            topics += of_symbol
-            subscriptions = tuple(subscription_to(self.exchange, topic) for topic in of_symbol)
-            name: Name[Checked] = Name(f"checker of {symbol.replace('/', '-')}")
-            checkers[symbol] = name
-            specs.append(ActorSpec(name.key, partial(Checker, subscriptions), name=name, mailbox=Mailbox(50_000)))
-        observer = Observer(checkers)
-        tree = bot_tree(exchange_tree(self.exchange, topics, options=OPTIONS), beside=specs)
-        async with open_supervisor(tree, sinks=[observer.sink], deadline=9.0) as root, anyio.create_task_group() as group:
-            observer.root = root
-            group.start_soon(observer.watch)
-            natives = {symbol: self.exchange.instrument(symbol).native for symbol in self.started.symbols}
-            first = next(endpoint.name for endpoint in self.exchange.endpoints if endpoint.role is Role.STREAM)
-            director = Director(Control(self.started.control_url), root.supervisor("binance"), observer, natives, first)
+        async with open_stage(self.started) as director, anyio.create_task_group() as group:
             plan = make_plan(self.started.symbols, self.config.seed)
-            group.start_soon(self._measure, root)
+            group.start_soon(self._measure, director.venue)
             if not self.config.plain:
-                await group.start(self._draw, root, observer, director, plan)
+                await group.start(self._draw, director, plan)
             await self._play(plan, director)
-            self.last_picture = self._picture(root, observer, director, plan, height=60)
-            await self._conclude(root, observer, director)
+            self.last_picture = self._picture(director, plan, height=60)
+            await self._conclude(director)
             group.cancel_scope.cancel()
         return self.report
 
@@ -116,21 +75,21 @@ class _Show:
         """Phase after phase. Cancellation: may have happened."""
         for number, phase in enumerate(plan):
             result = await director.run(phase)
-            self.report.results.append(result)
             if number == 0:
-                self.report.memory = (_memory(), 0.0)
+                self.report.memory = (resident() or 0.0, 0.0)
             if self.config.plain:
                 self.console.print(
                     phase_line(anyio.current_time() - self._began, result), highlight=False, soft_wrap=True, markup=False
                 )
 
-    async def _conclude(self, root: Supervisor, observer: Observer, director: Director) -> None:
+    async def _conclude(self, director: Director) -> None:
         """Count everything. Cancellation: may have happened."""
-        report, now = self.report, anyio.current_time()
+        report, observer, now = self.report, director.observer, anyio.current_time()
         with anyio.move_on_after(5.0):
             while not observer.flowing(now):
                 await anyio.sleep(0.05)
                 await observer.look()
+        report.results = director.results
         report.lost = observer.silent(now)
         feeds = [(wanted, feed) for tally in observer.tallies.values() for wanted, feed in tally.feeds.items()]
         gaps = [feed for wanted, feed in feeds if wanted.feed is Feed.BOOK]
@@ -143,22 +102,22 @@ class _Show:
             report.agreed += tally.agreed
             report.exact += tally.exact
             report.disagreed += tally.disagreed
-        report.resynchronised = sum(recovered.ok for recovered in observer.recovered)
+        report.resynchronised = observer.recovered
         report.restarts = observer.restarts.total()
         report.restarted = {path.rpartition("/")[2]: count for path, count in observer.restarts.items()}
-        report.dropped = sum(child.dropped for _, child in root.snapshot().flat())
+        report.dropped = sum(child.dropped for _, child in observer.root.snapshot().flat())
         report.breaker = director.breaker()
         status = await director.control.status()
         report.frames, report.violations = status.totals.frames_sent, status.totals.violations
         report.seconds = anyio.current_time() - self._began
-        report.memory = (report.memory[0], _memory())
+        report.memory = (report.memory[0], resident() or 0.0)
 
-    async def _measure(self, root: Supervisor) -> None:
+    async def _measure(self, venue: Supervisor) -> None:
         """Know the frames per second of every stream, for ever. Cancellation: atomic."""
         while True:
             await anyio.sleep(1.0)
             try:
-                streams = root.supervisor("binance").supervisor("streams").supervisor("streams")
+                streams = venue.supervisor("streams").supervisor("streams")
                 for child in streams.which_children():
                     status = await child.ref.ask(StreamStatus(), timeout=1.0)
                     before = self._frames.get(child.ref.path, 0)
@@ -167,27 +126,18 @@ class _Show:
             except SupervisorError:
                 continue  # it is being restarted: the picture shows that
 
-    async def _draw(
-        self,
-        root: Supervisor,
-        observer: Observer,
-        director: Director,
-        plan: Sequence[Phase],
-        *,
-        task_status: anyio.abc.TaskStatus[None],
-    ) -> None:
+    async def _draw(self, director: Director, plan: Sequence[Phase], *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Draw the picture again and again. Cancellation: the last picture stays."""
         with Live(console=self.console, auto_refresh=False, transient=False) as live:
             task_status.started()
             while True:
-                live.update(self._picture(root, observer, director, plan), refresh=True)
+                live.update(self._picture(director, plan), refresh=True)
                 await anyio.sleep(REFRESH)
 
-    def _picture(
-        self, root: Supervisor, observer: Observer, director: Director, plan: Sequence[Phase], height: int | None = None
-    ) -> RenderableType:
+    def _picture(self, director: Director, plan: Sequence[Phase], height: int | None = None) -> RenderableType:
+        observer = director.observer
         return dashboard(
-            root.snapshot(),
+            observer.root.snapshot(),
             rates=self.rates,
             health=observer.health,
             plan=plan,
@@ -227,12 +177,3 @@ def _capture(path: Path, picture: RenderableType, report: Report) -> None:
     console.print(picture)
     print_report(console, report)
     console.save_svg(str(path), title="oneforone demo")
-
-
-def _memory() -> float:
-    """MiB of memory that this process has now; 0 where that cannot be read."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-    except (OSError, ValueError, IndexError):
-        return 0.0
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

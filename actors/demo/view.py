@@ -63,17 +63,16 @@ def dashboard(
 
 def _tree_table(tree: TreeSnapshot, rates: Mapping[str, float], health: Mapping[str, HealthLevel]) -> Table:
     table = Table(box=None, expand=True, pad_edge=False)
-    for name, justify in (("child", "left"), ("state", "left"), ("life", "right"), ("restarts", "right"), ("backoff", "right")):
-        # The tree is what one looks at: a name that does not fit is cut, never wrapped.
-        table.add_column(name, justify=justify, no_wrap=True, ratio=1 if name == "child" else None)  # type: ignore[arg-type]  # the literals above are rich's
-    for name in ("frames/s", "mailbox", "health"):
+    # The tree is what one looks at: a name that does not fit is cut, never wrapped.
+    table.add_column("child", no_wrap=True, ratio=1)
+    table.add_column("state", no_wrap=True)
+    for name in ("life", "restarts", "backoff", "frames/s", "mailbox", "health"):
         table.add_column(name, justify="right", no_wrap=True)
     for depth, child in tree.flat():
         level = health.get(child.id) if child.kind == "actor" else None
         table.add_row(
-            Text(
-                "│" * (depth - 1) + "├" * (depth > 0) + " " * (depth > 0) + child.id
-            ),  # a Text, because in a str rich reads [brackets]
+            # A Text, because in a str rich reads [brackets].
+            Text("│" * (depth - 1) + ("├ " if depth else "") + child.id),
             Text(child.phase, style=_PHASES.get(child.phase, "red")),
             str(child.incarnation or "-"),
             _restarts(child),

@@ -47,7 +47,7 @@ def simulate(
     compression: Annotated[bool, Parameter(negative=())] = False,
     backend: Backend = "asyncio",
 ) -> int:
-    """Run a simulated exchange on this machine, until interrupted.
+    """Run a simulated exchange on this machine, until interrupted. Prints its addresses as one line of JSON.
 
     Args:
         symbol: a symbol of the synthetic market, like BTC/USDT; may be given several times.

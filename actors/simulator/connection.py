@@ -21,8 +21,9 @@ from websockets.server import ServerProtocol
 
 from actors.simulator.config import SimulatorConfig
 from actors.simulator.faults import Silence
+from actors.simulator.handshake import GONE, READ
 from actors.simulator.limits import MessageGate, PingWatch
-from actors.simulator.outbox import CHUNK, Outbox
+from actors.simulator.outbox import Outbox
 from actors.simulator.requests import Answer, StreamRequests
 from actors.simulator.status import Totals
 
@@ -126,8 +127,7 @@ class Connection:
         self.totals.frames_sent += 1
         self._wake.set()
         if self.outbox.overflows:
-            self.totals.slow_consumers += 1
-            self.close(*TOO_SLOW)
+            self.close_as_too_slow()
 
     def close(self, code: int, reason: str) -> None:
         """Say goodbye. Data that waits is dropped, as a server that goes away does."""
@@ -137,6 +137,11 @@ class Connection:
         self.protocol.send_close(code, reason)
         self._flush()
         self._end_within_grace()
+
+    def close_as_too_slow(self) -> None:
+        """Say goodbye to a client that does not read."""
+        self.totals.slow_consumers += 1
+        self.close(*TOO_SLOW)
 
     def abort(self) -> None:
         """Reset the socket, without goodbye."""
@@ -149,8 +154,8 @@ class Connection:
     async def _read(self) -> None:
         while True:
             try:
-                data = await self.stream.receive(CHUNK)
-            except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+                data = await self.stream.receive(READ)
+            except GONE:
                 return
             self.protocol.receive_data(data)
             for event in self.protocol.events_received():
@@ -207,9 +212,9 @@ class Connection:
                     await self.stream.send_eof()
                     return
                 else:
-                    with _until(self.outbox.next_release):
+                    with anyio.CancelScope(deadline=self.outbox.next_release):
                         await self._wake.wait()
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+        except (*GONE, OSError):
             return  # the reader sees it too, and ends the connection
 
     async def _watch(self) -> None:
@@ -226,7 +231,3 @@ class Connection:
             elif self.is_open and (payload := self._pings.ping(now)) is not None:
                 self.protocol.send_ping(payload)
                 self._flush()
-
-
-def _until(deadline: float) -> anyio.CancelScope:
-    return anyio.CancelScope(deadline=deadline)

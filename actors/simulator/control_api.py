@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import assert_never
 
 import anyio
@@ -32,6 +32,7 @@ from actors.simulator import faults
 from actors.simulator.config import SimulatorError
 from actors.simulator.door import Door
 from actors.simulator.hub import Hub
+from actors.simulator.player import Player
 from actors.simulator.rest_api import HttpAnswer, split_target
 from actors.simulator.status import EndpointStatus, Status
 from actors.simulator.symbols import Symbol, parse_symbol
@@ -64,16 +65,12 @@ class Controller:
     Args:
         hub: the connections.
         doors: the endpoints, in order.
-        symbols: those of the market.
-        time_ms: the exchange's time.
-        progress: whether the market is finished, and how many lines of a recording were skipped.
+        player: knows the market, its time and how far it is.
     """
 
     hub: Hub
     doors: Sequence[Door]
-    symbols: Sequence[Symbol]
-    time_ms: Callable[[], int]
-    progress: Callable[[], tuple[bool, int]]
+    player: Player
     _injected: Counter[str] = field(factory=Counter, init=False)
 
     async def get(self, target: str) -> HttpAnswer:
@@ -128,12 +125,10 @@ class Controller:
         return 1
 
     def status(self) -> Status:
-        finished, skipped = self.progress()
-        connections = self.hub.status()
         return Status(
-            time_ms=self.time_ms(),
-            finished=finished,
-            skipped=skipped,
+            time_ms=self.player.time_ms(),
+            finished=self.player.finished,
+            skipped=self.player.market.skipped,
             endpoints=[
                 EndpointStatus(
                     number=number,
@@ -143,7 +138,7 @@ class Controller:
                 )
                 for number, door in enumerate(self.doors, start=1)
             ],
-            connections=connections,
+            connections=self.hub.status(),
             totals=self.hub.totals,
             faults=dict(self._injected),
         )
@@ -172,15 +167,14 @@ class Controller:
                 for connection in connections:
                     connection.close(code, reason)
             case faults.ShutdownNotice():
-                self.hub.announce_shutdown(connections, self.time_ms())
+                self.hub.announce_shutdown(connections, self.player.time_ms())
         return len(connections)
 
     def _stall(self, command: faults.Stall) -> int:
         if command.seconds is not None and not command.seconds > 0:
             raise _Wrong(f"seconds is {command.seconds!r}, expected more than 0")
         until = math.inf if command.seconds is None else anyio.current_time() + command.seconds
-        target = faults.Target(endpoint=command.endpoint, stream=command.stream, count=command.count)
-        connections = self.hub.select(target)
+        connections = self.hub.select(command)
         self.hub.stall(connections, command.stream, until)
         if command.new:
             self.hub.silence.begin(command.stream, until)
@@ -192,9 +186,9 @@ class Controller:
         return self.doors[number - 1]
 
     def _symbol(self, text: str) -> Symbol:
-        symbol = parse_symbol(text)
-        if symbol is None or symbol not in self.symbols:
-            raise _Wrong(f"symbol is {text!r}, expected one of {', '.join(s.native for s in self.symbols)}")
+        symbol, known = parse_symbol(text), self.player.market.symbols
+        if symbol is None or symbol not in known:
+            raise _Wrong(f"symbol is {text!r}, expected one of {', '.join(s.native for s in known)}")
         return symbol
 
 

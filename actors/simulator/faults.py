@@ -58,15 +58,14 @@ class Close(Target, frozen=True, kw_only=True):
     reason: str = "going away"
 
 
-class Stall(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Data stops, the connection stays: pings and requests are answered. What would have come is lost."""
+class Stall(Target, frozen=True, kw_only=True):
+    """Data stops, the connection stays: pings and requests are answered. What would have come is lost.
 
-    stream: str | None = None
-    """Only this stream goes silent; None: all data."""
+    With `stream`, only that stream goes silent.
+    """
+
     seconds: float | None = None
     """None: until resumed."""
-    endpoint: int | None = None
-    count: int | None = None
     new: bool = False
     """True: connections that are made later are silent too."""
 

@@ -14,16 +14,18 @@ from websockets.server import ServerProtocol
 
 from actors.simulator.rest_api import HttpAnswer
 
-__all__ = ["new_protocol", "read_request", "respond", "upgrade", "wants_upgrade"]
+__all__ = ["GONE", "READ", "new_protocol", "read_request", "respond", "upgrade", "wants_upgrade"]
 
 PATIENCE = 10.0
 """Seconds for a client to send its request."""
 FAREWELL = 1.0
 """Seconds for a client to close after the answer."""
 LARGEST_MESSAGE = 2**20
-CHUNK = 64 * 1024
+READ = 64 * 1024
+"""Bytes read in one go, at most."""
 
 GONE = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError)
+"""What a socket raises when the connection is over."""
 
 
 def new_protocol(*, compression: bool) -> ServerProtocol:
@@ -32,14 +34,14 @@ def new_protocol(*, compression: bool) -> ServerProtocol:
 
 
 async def read_request(stream: SocketStream, protocol: ServerProtocol) -> Request | None:
-    """Read one request; None where the client went away, was too slow or sent something else. Then it was told.
+    """Read one request; None where the client went away, was too slow or sent something else, which it is told.
 
     Cancellation: may have happened.
     """
     with anyio.move_on_after(PATIENCE):
         while True:
             try:
-                protocol.receive_data(await stream.receive(CHUNK))
+                protocol.receive_data(await stream.receive(READ))
             except GONE:
                 return None
             for event in protocol.events_received():
@@ -86,7 +88,7 @@ async def respond(stream: SocketStream, protocol: ServerProtocol, answer: HttpAn
     with anyio.move_on_after(FAREWELL):
         try:
             while True:
-                await stream.receive(CHUNK)
+                await stream.receive(READ)
         except GONE:
             return
 

@@ -34,11 +34,11 @@ class Hub:
 
     Args:
         config: limits of connections.
-        first_subscription: set when the first stream is subscribed.
     """
 
     config: SimulatorConfig
-    first_subscription: anyio.Event = field(factory=anyio.Event)
+    first_subscription: anyio.Event = field(factory=anyio.Event, init=False)
+    """Set when the first stream is subscribed."""
     totals: Totals = field(factory=Totals, init=False)
     accepted: Counter[int] = field(factory=Counter, init=False)
     """Stream connections so far, by endpoint."""
@@ -149,8 +149,7 @@ class Hub:
             while self._slow():  # noqa: ASYNC110 -- only at full speed, and over many queues at once
                 await anyio.sleep(POLL)
         for connection in self._slow():
-            self.totals.slow_consumers += 1
-            connection.close(1008, "slow consumer")
+            connection.close_as_too_slow()
 
     def _slow(self) -> list[Connection]:
         half = self.config.outgoing_limit // 2

@@ -1,4 +1,7 @@
-"""What a client may do, counted by the exchange's rules. Pure: time is an argument."""
+"""What a client may do, counted by the exchange's rules. Pure: time is an argument.
+
+It shares nothing with `actors.resilience`, by which the bot counts: a mistake there would be made here too, and not be seen.
+"""
 
 from __future__ import annotations
 

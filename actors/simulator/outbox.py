@@ -19,8 +19,10 @@ CHUNK = 64 * 1024
 
 @define
 class Outbox:
-    """Args:
-    limit: bytes that may wait.
+    """Both lanes, and how much waits in them.
+
+    Args:
+        limit: bytes that may wait.
     """
 
     limit: int

@@ -22,8 +22,8 @@ import heapq
 import re
 import zlib
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -207,13 +207,13 @@ def companion(path: Path) -> Path | None:
     return next(iter(sorted(path.parent.glob(f"{exchange}.http.*"))), None) if dot_ws else None
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path) -> BufferedIOBase:
     try:
         with path.open("rb") as file:
             zipped = file.read(2) == _GZIP
         if path.suffix == ".gz" and not zipped:
             raise RecordingError(str(path), 0, "its name ends in .gz, but it is not gzip data")
-        return gzip.open(path) if zipped else path.open("rb")  # type: ignore[return-value]  # a GzipFile reads alike
+        return gzip.open(path) if zipped else path.open("rb")
     except OSError as exc:
         raise RecordingError(str(path), 0, exc.strerror or str(exc)) from exc
 

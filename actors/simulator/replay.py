@@ -54,7 +54,10 @@ _decode_trade = msgspec.json.Decoder(_Trade).decode
 
 @define(eq=False)
 class RecordedBookKeeper:
-    """One symbol's book out of deltas and snapshots, by the exchange's rule for local books."""
+    """One symbol's book out of deltas and snapshots, by the exchange's rule for local books.
+
+    It shares nothing with `actors.book`, by which the bot keeps its books: a mistake there would be made here too.
+    """
 
     last_id: int | None = None
     """None: not known. After a gap in the recording it is not, until the next snapshot."""
@@ -76,7 +79,7 @@ class RecordedBookKeeper:
             self.last_id = delta.last_id
 
     def load(self, snapshot: RecordedBook) -> None:
-        """Take a snapshot, where it is needed and not older than what is known."""
+        """Take a snapshot, where the book is not known."""
         if self.last_id is not None:
             return
         self._bids, self._asks = dict(snapshot.bids), dict(snapshot.asks)

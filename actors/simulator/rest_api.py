@@ -48,10 +48,12 @@ class _Refused(Exception):
 
 @define(eq=False)
 class RestApi:
-    """Args:
-    market: what is told of.
-    weights: what was spent.
-    time_ms: the exchange's time now, milliseconds since 1970.
+    """Answers for one market.
+
+    Args:
+        market: what is told of.
+        weights: what was spent.
+        time_ms: the exchange's time now, milliseconds since 1970.
     """
 
     market: Market

@@ -98,13 +98,7 @@ class _Server:
             Door(host, port, self._endpoint(number), self.tasks)
             for number, port in enumerate(self.config.ports or (0,) * self.config.endpoints, start=1)
         ]
-        self._controller = Controller(
-            self.hub,
-            doors,
-            self.market.symbols,
-            self.player.time_ms,
-            lambda: (self.player.finished, self.market.skipped),
-        )
+        self._controller = Controller(self.hub, doors, self.player)
         control = Door(CONTROL_HOST, self.config.control_port, self._control, self.tasks)
         for door in (*doors, control):
             await door.open()
