@@ -209,7 +209,7 @@ class ConnectionManager(Actor[ConnectionMessage]):
         else:
             breaker.record_failure(permit, now, outcome.open_until)
             self._failed_at[granted.endpoint.name] = now
-            if outcome.open_until is not None and granted.endpoint.role is Role.REST:
+            if outcome.banned and outcome.open_until is not None and granted.endpoint.role is Role.REST:
                 self._ban(outcome.open_until)
                 self._remember_spent(now)
             self.context.log.info("attempt failed", endpoint=granted.endpoint.name, error=outcome.error)
@@ -282,8 +282,7 @@ class ConnectionManager(Actor[ConnectionMessage]):
         now, states = self.context.runtime.now(), self.lookup(STATES)
         breaker = self._breakers[endpoint.name]
         for moved in breaker.drain_transitions():
-            before, after = moved.before.value, moved.after.value
-            self.publish(BREAKERS, BreakerMoved(moved.name, before, after, moved.at, self.exchange.venue))
+            self.publish(BREAKERS, BreakerMoved(moved.name, moved.before, moved.after, moved.at, self.exchange.venue))
             self.context.log.info("breaker moved", endpoint=moved.name, before=moved.before.value, after=moved.after.value)
             if moved.after is BreakerState.OPEN:
                 until = breaker.retry_at(now)

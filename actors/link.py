@@ -7,7 +7,6 @@ costs no restart.
 
 from __future__ import annotations
 
-import math
 import random
 from collections import deque
 from collections.abc import Callable
@@ -19,8 +18,9 @@ from attrs import define, field
 from actors.errors import ConnectFailed, ConnectionLost
 from actors.ports import Channel, Endpoint, Exchange, Frame, FrameKind, Role, Session, Transport
 from actors.protocol import ConnectionMessage, Denied, Lease, LeaseEnded, LeaseOutcome, RequestLease
-from actors.reconnection import Abandon, Reconnect, Reconnection, Verdict
+from actors.reconnection import Abandon, BackOff, Reconnect, Reconnection, Verdict
 from actors.resilience import RollingWindow
+from actors.transport.failures import public_url
 from supervisor import ActorCrashed, AskTimeout, MailboxFull, NoSuchActor, Ref
 
 __all__ = ["Link", "LinkListener"]
@@ -32,6 +32,8 @@ RENEW_AT = 23 / 24
 """Share of the maximum age at which a connection is replaced."""
 ASK_AGAIN = 1.0
 """Seconds after which a ConnectionManager that did not answer is asked again."""
+LONGEST_SLEEP = 1e9
+"""Seconds; a breaker that an operator holds open says `math.inf`, for which no loop has a timer."""
 
 
 class LinkListener(Protocol):
@@ -122,6 +124,8 @@ class Link:
     _window: RollingWindow = field(init=False)
     _cut: str | None = field(init=False, default=None)
     _pause: anyio.CancelScope | None = field(init=False, default=None)
+    _hurried: bool = field(init=False, default=False)
+    """Something changed since a lease was asked for last, perhaps while an attempt was on its way."""
     _random: Callable[[], float] = field(init=False, factory=lambda: random.Random().random)
 
     def __attrs_post_init__(self) -> None:
@@ -136,14 +140,11 @@ class Link:
             lease = await self._lease()
             if lease is None:
                 continue
-            verdict = await self._use(lease)
-            match verdict:
+            match await self._use(lease):
                 case Abandon(reason):
-                    raise ConnectFailed(lease.endpoint.url, reason)
-                case Reconnect(delay):
+                    raise ConnectFailed(public_url(lease.endpoint.url), reason)
+                case Reconnect(delay) | BackOff(delay):
                     await self._wait(delay)
-                case _:
-                    await self._wait(verdict.delay)
 
     def say(self, frame: str) -> None:
         """Send a frame when the rate allows. Without a connection it is dropped: who comes back says everything again."""
@@ -157,6 +158,7 @@ class Link:
 
     def hurry(self) -> None:
         """Something changed: do not wait any longer to ask for a lease."""
+        self._hurried = True
         if self._pause is not None:
             self._pause.cancel()
 
@@ -164,6 +166,7 @@ class Link:
 
     async def _lease(self) -> Lease | None:
         """Ask for a lease; None: not now, and the wait is over. Cancellation: atomic."""
+        self._hurried = False
         try:
             answer = await self.connections.ask(RequestLease(Role.STREAM, self.holder))
         except (AskTimeout, ActorCrashed, MailboxFull, NoSuchActor) as error:
@@ -185,7 +188,7 @@ class Link:
             self.listener.link_refused(lease.endpoint, error.reason)
             return self.reconnection.failed(self.now(), self._random(), reason=error.reason)
         self.connections.tell(LeaseOutcome(lease.id))
-        self.endpoint, self._channel, self._cut = lease.endpoint, channel, None
+        self.endpoint, self._channel, self._cut, self._hurried = lease.endpoint, channel, None, False
         try:
             reason, planned = await self._serve(channel, lease.endpoint)
         except BaseException as error:
@@ -203,9 +206,10 @@ class Link:
         return Reconnect(0.0) if planned else verdict
 
     async def _wait(self, delay: float) -> None:
-        """Wait, unless something hurries us. Cancellation: atomic."""
+        """Wait, unless something hurries us, or has done so since we asked. Cancellation: atomic."""
+        delay = 0.0 if self._hurried else delay
         with anyio.CancelScope() as self._pause:
-            await anyio.sleep(min(max(delay, 0.0), 1e9) if delay < math.inf else 1e9)
+            await anyio.sleep(min(max(delay, 0.0), LONGEST_SLEEP))
         self._pause = None
 
     # ---- one connection

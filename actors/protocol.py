@@ -11,6 +11,7 @@ from typing import Any
 from actors.link_state import LinkEvent, LinkPhase
 from actors.market import BookSnapshot, InstrumentId, Rejected, Subscription
 from actors.ports import Endpoint, Role
+from actors.resilience import BreakerState
 from actors.vitals import HealthLevel, Reading
 from supervisor import Down, Gone, Message, Name, Request, Topic, Up
 
@@ -106,6 +107,8 @@ class LeaseOutcome(Message, frozen=True):
     """The attempt was given up on our side: no verdict on the endpoint."""
     open_until: float | None = None
     """When the exchange itself said to come back."""
+    banned: bool = False
+    """It said so to our address: that time holds for every endpoint of the role."""
 
 
 class LeaseEnded(Message, frozen=True):
@@ -139,8 +142,8 @@ class BreakerMoved(Message, frozen=True):
     """Published on BREAKERS: an endpoint's breaker changed its state."""
 
     endpoint: str
-    before: str
-    after: str
+    before: BreakerState
+    after: BreakerState
     at: float
     venue: str
 
@@ -271,7 +274,7 @@ class Subscriptions(Request[tuple[Subscription, ...]], frozen=True):
 ConnectionMessage = RequestLease | RequestWeight | LeaseOutcome | LeaseEnded | UseEndpoint | Probe | Down
 StateMessage = LinkReport | EndpointDown | EndpointUp | LinkStates | Tick
 HealthMessage = Vitals | HealthReport | Tick
-RecoveryMessage = BookIncident | Down | Up | Gone | Tick
+RecoveryMessage = BookIncident | Down | Up | Gone
 StreamMessage = SetSubscriptions | ApplySnapshot | StreamStatus | EndpointInForce | Tick
 StreamManagerMessage = Want | Unwant | Subscriptions | Tick
 

@@ -15,7 +15,7 @@ from attrs import define, field
 
 from actors.market import InstrumentId
 from actors.ports import Exchange
-from actors.protocol import RECOVERIES, BookIncident, Recovered, RecoveryMessage, StreamMessage, Tick
+from actors.protocol import RECOVERIES, BookIncident, Recovered, RecoveryMessage, StreamMessage
 from actors.recovery_worker import STREAM_GONE, OpenRest, RecoveryWorker
 from supervisor import (
     Actor,
@@ -82,7 +82,7 @@ class RecoveryManager(Actor[RecoveryMessage]):
                     incident.ended_with = reason
             case Gone(ref):
                 await self._close(ref)
-            case Up() | Tick():
+            case Up():
                 pass
 
     async def _treat(self, instrument: InstrumentId, stream: Ref[StreamMessage]) -> None:
@@ -123,9 +123,8 @@ class RecoveryManager(Actor[RecoveryMessage]):
         if not ok and incident.ended_with != STREAM_GONE:
             self._paused[incident.instrument] = now + self.pause
             self.context.log.error("incident given up", instrument=str(incident.instrument), reason=reason)
-            if ref in [child.ref for child in self._supervisor.which_children()]:
-                with suppress(ChildNotFound):
-                    await self._supervisor.terminate_child(ref)  # parked: it would hold a place for ever
+            with suppress(ChildNotFound):
+                await self._supervisor.terminate_child(ref)  # where it is parked: it would hold a place for ever
 
     def _incident_of(self, ref: Ref[Any]) -> _Incident | None:
         return next((incident for incident in self._open.values() if incident.worker == ref), None)

@@ -106,10 +106,11 @@ async def fetch(actor: Actor[Any], request: RestRequest, rest: Rest) -> RestResp
     except ConnectFailed as error:
         connections.tell(LeaseOutcome(lease.id, error=error.reason))
         raise
-    if response.status in (418, 429) or response.status >= 500:
+    banned = response.status in (418, 429)
+    if banned or response.status >= 500:
         wait = _seconds(response.headers.get("retry-after", ""))
         until = now() + wait if wait > 0 else None
-        connections.tell(LeaseOutcome(lease.id, error=f"HTTP {response.status}", open_until=until))
+        connections.tell(LeaseOutcome(lease.id, error=f"HTTP {response.status}", open_until=until, banned=banned))
     else:
         connections.tell(LeaseOutcome(lease.id))
         connections.tell(LeaseEnded(lease.id))

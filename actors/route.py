@@ -21,9 +21,9 @@ class Route:
     topic: Topic[Any]
     patience: float
     last_data: float
-    """When data came last, or when we began to wait for the first."""
+    """When data was delivered last, or when we began to wait for the first."""
     watched: float
-    """From when on silence counts: when data came last, or the connection was opened."""
+    """From when on silence counts: when data came last, though it be for a book out of step, or the connection was opened."""
     since: float | None = None
     """Since when it is interrupted; None while data flows."""
     last_id: int | None = None

@@ -225,7 +225,7 @@ class Stream(Actor[StreamMessage]):
             self._last_data = frame.arrived
             self._deliver_delta(event)
         elif isinstance(event, Refusal):
-            self._refused(event)
+            self._refused(session, event)
         elif isinstance(event, ShutdownNotice):
             self._link.cut("the exchange announced that it will close the connection")
 
@@ -258,7 +258,8 @@ class Stream(Actor[StreamMessage]):
             self._deliver(route, outcome.book.view(self.options.book_levels), delta.received)
             return
         first, route.heard = not route.heard, True
-        route.last_data = route.watched = delta.received
+        # The feed is not silent. But nothing was delivered, and health must see a book that stays out of step.
+        route.watched = delta.received
         if isinstance(outcome, Desynchronised):
             self._gap(route, outcome.after_id, outcome.before_id)
             self._need_snapshot(route)
@@ -302,14 +303,14 @@ class Stream(Actor[StreamMessage]):
             # Of several holes in one outage, one from the first loss to the last.
             route.gap = gap if route.gap is None else structs.replace(gap, after_id=route.gap.after_id)
 
-    def _refused(self, refusal: Refusal) -> None:
+    def _refused(self, session: Session, refusal: Refusal) -> None:
         """One bad subscription has a whole request refused, so each is asked for once more, alone."""
         reason = f"{refusal.message} (code {refusal.code})"
         if not refusal.subscriptions:
             self.context.log.warning("request refused", reason=reason)
         for wanted in refusal.subscriptions:
             route = self._routes.get(wanted)
-            frames = [] if route is None or self._session is None else self._session.subscribe([wanted])
+            frames = [] if route is None else session.subscribe([wanted])
             if route is None or not frames:
                 continue  # not wanted any more; or refused was something else, and it is still subscribed
             route.refusals += 1
@@ -317,6 +318,7 @@ class Stream(Actor[StreamMessage]):
                 self._say(frames)
                 continue
             self.context.log.error("subscription refused", subscription=str(wanted), reason=reason)
+            session.unsubscribe([wanted])  # what is not said is not asked for: wanted again, it must be said
             del self._routes[wanted], self._by_feed(wanted)[wanted.instrument.native]
             self._interrupt(route, reason)
             self.publish(route.topic, Rejected(subscription=wanted, reason=reason))

@@ -92,8 +92,7 @@ class StreamManager(Actor[StreamManagerMessage]):
             case Subscriptions():
                 return tuple(self._wanted)
             case Tick():
-                if any(self._reject(tuple(self._wanted))):
-                    await self._drop_unknown()
+                self._drop_unknown()
                 await self._reconcile()
         return None
 
@@ -118,8 +117,10 @@ class StreamManager(Actor[StreamManagerMessage]):
             share = tuple(subscriptions)
             if name not in running:
                 await supervisor.start_child(self._spec(name, share))
-            elif self._told.get(name) != share and running[name].phase is not Phase.GAVE_UP:
-                running[name].ref.tell(SetSubscriptions(share))
+            elif self._told.get(name) == share or running[name].phase is Phase.GAVE_UP:
+                continue
+            elif not running[name].ref.tell(SetSubscriptions(share)):
+                continue  # it had no room: the next look tells it again
             self._told[name] = share
 
     def _spec(self, name: str, subscriptions: tuple[Subscription, ...]) -> ActorSpec[StreamMessage]:
@@ -138,13 +139,15 @@ class StreamManager(Actor[StreamManagerMessage]):
             if wanted.instrument.native not in self._symbols
         )
 
-    async def _drop_unknown(self) -> None:
-        """Take back what was accepted before the symbols were known. Cancellation: may have happened."""
-        for rejected in self._reject(tuple(self._wanted)):
+    def _drop_unknown(self) -> None:
+        """Take back what was accepted before the symbols were known."""
+        unknown = self._reject(tuple(self._wanted))
+        for rejected in unknown:
             self.context.log.error("unknown instrument", subscription=str(rejected.subscription), reason=rejected.reason)
             self._wanted.pop(rejected.subscription)
             self.publish(feed_topic(rejected.subscription), rejected)
-        await self._changed()
+        if unknown:
+            self.remember(_Wanted(tuple(self._wanted)))
 
     async def _learn_symbols(self) -> None:
         """Fetch the list of symbols, however long that takes. Cancellation: may have happened."""

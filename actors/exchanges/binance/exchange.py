@@ -46,6 +46,13 @@ def _checked_depth(_binance: object, _attribute: object, value: int) -> None:
     rest.depth_weight(value)
 
 
+def _checked_limits(binance: Binance, _attribute: object, value: Limits) -> None:
+    heaviest = max(rest.depth_weight(binance.depth_limit), rest.SYMBOLS.weight)
+    if value.weight < heaviest:
+        # It could never be granted, and whoever is asked for it would fail at every attempt.
+        raise ValueError(f"limits.weight is {value.weight!r}, expected {heaviest} or more: the weight of the heaviest request")
+
+
 @frozen(kw_only=True)
 class Binance:
     """Implements `actors.ports.Exchange`. Built by `production`, `testnet` or `at`.
@@ -59,7 +66,7 @@ class Binance:
 
     endpoints: tuple[Endpoint, ...]
     depth_limit: int = field(default=rest.DEEPEST, validator=_checked_depth)
-    limits: Limits = LIMITS
+    limits: Limits = field(default=LIMITS, validator=_checked_limits)
     venue: str = field(default=symbols.VENUE, init=False)
 
     @classmethod
@@ -90,7 +97,7 @@ class Binance:
             limits: see the class.
 
         Raises:
-            ValueError: an address is of another form, or a role has none.
+            ValueError: an address is of another form, a role has none, or the limits do not allow a single snapshot.
         """
         streams = _endpoints(Role.STREAM, stream_urls, ("ws://", "wss://"))
         rests = _endpoints(Role.REST, rest_urls, ("http://", "https://"))
