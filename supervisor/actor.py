@@ -24,10 +24,7 @@ M = TypeVar("M")
 N = TypeVar("N")
 T = TypeVar("T")
 
-_FINAL = (
-    "after", "every", "spawn", "monitor", "watch", "lookup", "subscribe", "unsubscribe", "publish", "reply_later", "remember",
-    "recall", "recall_all", "forget", "flush", "context",
-)  # fmt: skip
+_OVERRIDABLE = {"receive", "on_start", "on_stop"}
 
 
 class Actor(Generic[M]):
@@ -43,13 +40,13 @@ class Actor(Generic[M]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for name in _FINAL:
-            if name in cls.__dict__:
+        for name in cls.__dict__:
+            if name in Actor.__dict__ and name not in _OVERRIDABLE and not name.startswith("_"):
                 raise TypeError(f"{cls.__name__}.{name} hides what every actor may do; give yours another name")
         for base in cls.__dict__.get("__orig_bases__", ()):
             origin = get_origin(base)
             if isinstance(origin, type) and issubclass(origin, Actor):
-                cls.__message_type__ = get_args(base)[0]
+                cls.__message_type__ = _message_type(origin, get_args(base))
         if cls.__message_type__ is None:
             raise TypeError(
                 f"class {cls.__name__}(Actor) names no messages; write Actor[Deposit | Balance], or Actor[object] for any"
@@ -62,6 +59,7 @@ class Actor(Generic[M]):
 
         Cancellation: a stop lets it finish within the grace; a kill cuts it.
         """
+        # Not abstract: an actor that lives by `on_start` and `spawn` alone needs no handler.
         raise NotImplementedError(f"{type(self).__name__} has no receive(self, message)")
 
     async def on_start(self) -> None:
@@ -166,6 +164,20 @@ def accepted_types(cls: type[Actor[Any]]) -> tuple[type, ...] | None:
         TypeError: it names something that is not a class.
     """
     return _flatten(cls.__message_type__, cls)
+
+
+def _message_type(base: type[Actor[Any]], arguments: tuple[Any, ...]) -> Any:
+    """What `base[arguments]` accepts; the arguments of a subclass of `Actor` need not be its messages:
+    `class Cache(Actor[Put], Generic[K])`.
+    """
+    if base is Actor:
+        return arguments[0]
+    message: Any = base.__message_type__
+    given: dict[Any, Any] = dict(zip(getattr(base, "__parameters__", ()), arguments, strict=False))
+    if isinstance(message, TypeVar):
+        return given.get(message, message)
+    inside = getattr(message, "__parameters__", ())
+    return message[tuple(given.get(one, one) for one in inside)] if inside else message
 
 
 def _flatten(annotation: object, cls: type) -> tuple[type, ...] | None:

@@ -141,6 +141,9 @@ class ActorLife(Life):
             with anyio.CancelScope(shield=True):
                 await self._context.background_ended()
 
+    def _stacks(self) -> list[str]:
+        return [*super()._stacks(), *self._context.background_stacks()]
+
     def _release(self, reason: ExitReason) -> None:
         self._settle_in_hand(reason)
         self._context.release(reason)

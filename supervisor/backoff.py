@@ -16,6 +16,7 @@ the same instant.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, NoReturn
@@ -24,7 +25,7 @@ from attrs import Attribute, field, frozen
 
 from supervisor.errors import SpecError
 
-__all__ = ["Backoff", "BackoffKind"]
+__all__ = ["Backoff", "BackoffKind", "is_count", "is_number"]
 
 
 class BackoffKind(Enum):
@@ -40,26 +41,28 @@ def _refuse(field: str, value: object, expected: str) -> NoReturn:
     raise SpecError(f"Backoff.{field}", value, expected)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def is_number(value: object) -> bool:
+    """Whether it is a finite number that a clock's time can be added to: no bool, no NaN, no whole number past every float."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+def is_count(value: object, least: int = 1) -> bool:
+    """Whether it is a whole number from `least` on, and no bool."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _number(low: float, expected: str, high: float = math.inf) -> Callable[[Any, Attribute[Any], Any], None]:
     """A validator: a finite number from `low` to `high`, both included."""
 
     def check(_: object, attribute: Attribute[Any], value: Any) -> None:
-        if not _is_number(value) or not low <= value <= high:
+        if not is_number(value) or not low <= value <= high:
             _refuse(attribute.name, value, expected)
 
     return check
 
 
 def _check_maximum(backoff: Backoff, _: Attribute[Any], value: Any) -> None:
-    if not _is_number(value) or value < backoff.initial:
+    if not is_number(value) or value < backoff.initial:
         example = f"for example maximum={30 * backoff.initial!r}"
         _refuse("maximum", value, f"seconds, no less than initial={backoff.initial!r}, {example}")
 
@@ -71,12 +74,12 @@ def _check_kind(_: Backoff, __: Attribute[Any], value: Any) -> None:
 
 
 def _check_reset_after(_: Backoff, __: Attribute[Any], value: Any) -> None:
-    if value is not None and not (_is_number(value) and value > 0):
+    if value is not None and not (is_number(value) and value > 0):
         _refuse("reset_after", value, "seconds above 0, or None for the middle of initial and maximum")
 
 
 def _check_give_up_after(_: Backoff, __: Attribute[Any], value: Any) -> None:
-    if value is not None and not _is_count(value):
+    if value is not None and not is_count(value):
         _refuse("give_up_after", value, "a count of 1 or more, or None to go on for ever")
 
 

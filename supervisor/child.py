@@ -156,7 +156,7 @@ class Life:
 
         Cancellation: the kill cuts it.
         """
-        raise NotImplementedError
+        raise AssertionError("each kind of life says how it lives")
 
     def _soft_stop(self) -> None:
         self._soft_scope.cancel()
@@ -165,6 +165,10 @@ class Life:
 
     async def _background_ended(self) -> None:
         """Return when nothing of the life runs any more. Cancellation: shielded."""
+
+    def _stacks(self) -> list[str]:
+        """Where its tasks are, as text."""
+        return [stack_of(self._coroutine)]
 
     def _release(self, reason: ExitReason) -> None: ...
 
@@ -272,4 +276,4 @@ class Life:
         if self._over:
             return
         self._overdue = True
-        self._listener.life_overdue(self, stack_of(self._coroutine))
+        self._listener.life_overdue(self, "\n".join(self._stacks()))

@@ -19,7 +19,7 @@ from supervisor.errors import BadReply, StrayCancellation
 from supervisor.exits import ExitReason, Failed, classify
 from supervisor.mailbox import Envelope, PendingReply
 from supervisor.messages import Down, Gone, Up, reply_fits, reply_type
-from supervisor.parking import uninterrupted
+from supervisor.parking import current_coroutine, stack_of, uninterrupted
 from supervisor.ref import Place, Ref
 from supervisor.spec import Name
 from supervisor.store import Store
@@ -74,7 +74,9 @@ class ActorTimer:
             self._context.deliver(self)
         if self._interval is not None:
             now = self._context.runtime.now()
-            self._due = max(self._due + self._interval, now)  # a loop that was blocked does not catch up on missed ticks
+            self._due += self._interval
+            if self._due <= now:
+                self._due = now + self._interval  # a loop that was blocked does not catch up on missed ticks
             self._timer = self._context.runtime.timekeeper.after(self._due - now, self._fire)
 
 
@@ -109,7 +111,9 @@ class Monitor:
     def place_closed(self, place: Place) -> None:
         if self._forever:
             self._context.deliver(_Notice(self, Gone(Ref(place))))
-        # Nothing more will come of it: kept, each child that ever was watched would stay in memory.
+        # Nothing more may come of it, also if the place is opened again: `Gone` is the last. And kept, each child that ever was
+        # watched would stay in memory.
+        place.watchers.pop(self, None)
         self._context.monitors.pop(self, None)
 
 
@@ -158,10 +162,11 @@ class Reply(Generic[T]):
 class _Background:
     """One spawned task."""
 
-    __slots__ = ("scope",)
+    __slots__ = ("coroutine", "scope")
 
     def __init__(self) -> None:
         self.scope = anyio.CancelScope(shield=True)
+        self.coroutine: Any = None
 
 
 class Context:
@@ -198,6 +203,8 @@ class Context:
         self.monitors: dict[Monitor, None] = {}
         self.background: dict[_Background, None] = {}
         self.replies: list[PendingReply] = []
+        """Asks to be answered later; some may be answered by now."""
+        self._replies_bound = 64
         self._on_crash = on_crash
         self._log: Any = None
         self._parker = self.runtime.parker()
@@ -249,6 +256,7 @@ class Context:
     @uninterrupted
     async def _run_background(self, task: _Background, function: Callable[..., Awaitable[object]], args: Any) -> None:
         """Run a spawned task to its end, and say how it ended. Cancellation: ends it; nothing leaves it."""
+        task.coroutine = current_coroutine()
         reason: ExitReason | None = None
         try:
             with task.scope:
@@ -296,7 +304,9 @@ class Context:
         if type(item) is not Envelope or item.reply is None or self.deferred:
             raise RuntimeError(f"{self.path} has no ask in hand to answer later; call reply_later() once, while handling one")
         self.deferred = True
-        self.replies = [reply for reply in self.replies if reply.pending]
+        if len(self.replies) >= self._replies_bound:  # looking through all of them each time would cost what is pending
+            self.replies = [reply for reply in self.replies if reply.pending]
+            self._replies_bound = max(64, 2 * len(self.replies))
         self.replies.append(item.reply)
         return Reply(item.reply, type(item.message))
 
@@ -314,7 +324,7 @@ class Context:
 
     def forget(self, key: str) -> None:
         for stored, _ in list(self.store.scan(self.path)):
-            if stored.rpartition("\x00")[2] == key:
+            if stored.partition("\x00")[2] == key:
                 self.store.delete(self.path, stored)
 
     # ---- the life's own
@@ -330,6 +340,10 @@ class Context:
         self.stopping = True
         for task in self.background:
             task.scope.cancel()
+
+    def background_stacks(self) -> list[str]:
+        """Where the spawned tasks are, as text."""
+        return [stack_of(task.coroutine) for task in self.background]
 
     async def background_ended(self) -> None:
         """Return when no spawned task is left.

@@ -15,7 +15,7 @@ from supervisor.branch import Branch
 from supervisor.context import read_exit
 from supervisor.errors import SpecError, StrayCancellation
 from supervisor.events import TreeStarted, TreeStopped
-from supervisor.exits import ExitReason, Failed, Shutdown, classify, is_fatal
+from supervisor.exits import ExitReason, Shutdown, classify, error_of, is_fatal
 from supervisor.handle import Supervisor
 from supervisor.names import Names
 from supervisor.parking import Parker, uninterrupted
@@ -57,7 +57,7 @@ class _Root:
 
     @property
     def failure(self) -> BaseException | None:
-        return self.reason.error if isinstance(self.reason, Failed) else None
+        return error_of(self.reason)
 
     def begun(self) -> bool:
         """Whether it is started, or never will be."""
@@ -208,8 +208,7 @@ async def _opened(
             if root.failure is not None:
                 errors.append(root.failure)
     except BaseException as error:  # noqa: BLE001  # leaving a nursery: asyncio cancels there, on trio Ctrl-C comes, in a group
-        reason = classify(error)
-        errors.append(reason.error if isinstance(reason, Failed) else error)
+        errors.append(error_of(classify(error)) or error)
     if errors:
         first = min(errors, key=_rank)
         for other in errors:
@@ -223,7 +222,7 @@ def _rank(error: BaseException) -> int:
     reason = read_exit(error, "")
     if is_fatal(reason):
         return INTERRUPT
-    return CANCELLATION if isinstance(reason, Failed) and isinstance(reason.error, StrayCancellation) else ERROR
+    return CANCELLATION if isinstance(error_of(reason), StrayCancellation) else ERROR
 
 
 def run(

@@ -129,7 +129,7 @@ class Hung(SupervisorError, TimeoutError):
 
     Args:
         path: whose life.
-        what: `on_start`, or the type of the message in hand.
+        what: `its start`, or the type of the message in hand.
         limit: seconds allowed.
     """
 

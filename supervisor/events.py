@@ -39,7 +39,12 @@ class Event(Struct, frozen=True, tag=True, kw_only=True):
     """When, in seconds of the loop's clock."""
 
     level: ClassVar[str] = "info"
-    """How loud a log should be about it: debug, info, warning or error."""
+    """How loud a log is about events of this kind, as a rule: debug, info, warning or error."""
+
+    @property
+    def loudness(self) -> str:
+        """How loud a log should be about this one."""
+        return self.level
 
     def to_dict(self) -> dict[str, Any]:
         """The event as plain data, its kind under `type`."""
@@ -160,7 +165,7 @@ class MailboxOverflow(Event, frozen=True, kw_only=True):
 
 
 class HookFailed(Event, frozen=True, kw_only=True):
-    """`on_stop` raised, or was cut by the kill."""
+    """`on_stop`, or other work of a life that was ending already, raised or was cut by the kill."""
 
     hook: str
     error: str

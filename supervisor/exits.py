@@ -23,6 +23,7 @@ __all__ = [
     "Shutdown",
     "Stop",
     "classify",
+    "error_of",
     "is_abnormal",
     "is_fatal",
 ]
@@ -85,6 +86,11 @@ class Stop(Exception):  # not an error: a word that ends a life
 
 class Ignore(Exception):
     """Raise it in the factory or in `on_start` to say: there is nothing to do here. No life, no failure."""
+
+
+def error_of(reason: ExitReason | None) -> BaseException | None:
+    """What the life crashed with, if it did."""
+    return reason.error if isinstance(reason, Failed) else None
 
 
 def is_abnormal(reason: ExitReason) -> bool:

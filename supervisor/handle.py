@@ -100,7 +100,11 @@ class Supervisor:
         return slot.branch.handle
 
     def get_childspec(self, id: str) -> ChildSpec:  # noqa: A002
-        """The spec of a child, as given. Raises ChildNotFound."""
+        """The spec of a child, as given; of a TEMPORARY one that was added, without what it was started with.
+
+        Raises:
+            ChildNotFound
+        """
         return self._slot(id).spec
 
     # ---- changing
@@ -313,8 +317,8 @@ class Supervisor:
         """
         life.post(d.Abandon(key, call))
         child = life.machine.children.get(key)
-        if child is None or child.phase is not Phase.STOPPING:
-            return
+        if child is None or not child.undo or child.phase is not Phase.STOPPING:
+            return  # nothing is undone: it had started, and if it stops, then for its group
         ended = PendingReply(self.path, self._runtime.parker())
         life.post(d.Terminate(key, ended))
         with anyio.CancelScope(shield=True):
@@ -346,7 +350,7 @@ def _snapshot(branch: Branch) -> ChildSnapshot:
     done: dict[Branch, tuple[ChildSnapshot, ...]] = {}
     for current in reversed(order):
         done[current] = tuple(
-            _child_snapshot(current, slot, done.get(slot.branch or current, ())) for slot in current.slots.values()
+            _child_snapshot(current, slot, () if slot.branch is None else done[slot.branch]) for slot in current.slots.values()
         )
     return _root_snapshot(branch, done[branch])
 
@@ -370,7 +374,7 @@ def _child_snapshot(branch: Branch, slot: Slot, below: tuple[ChildSnapshot, ...]
         last_exit=None if slot.ended_with is None else redact(str(slot.ended_with)),
         mailbox=None if inbox is None else len(inbox),
         dropped=0 if inbox is None else inbox.dropped,
-        children=below if slot.branch is not None else (),
+        children=below,
     )
 
 

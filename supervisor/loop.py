@@ -23,8 +23,8 @@ BATCH = 256
 SLICE = 0.002
 """Seconds after which it gives way."""
 CLOCK_EVERY = 16
-"""The clock is read after 1, 2, 4, 8 and then every so many messages: reading it for each would cost as much as a cheap handler,
-reading it later would let a slow one hold the loop for as many of its messages."""
+"""The clock is read after 1, 2, 4, 8 and then every so many messages. Each time would cost as much as a cheap handler;
+only so often would let a slow one hold the loop for as many of its messages."""
 
 
 async def handle_messages(context: Context, receive: Callable[[Any], Any], watch: Callable[[], None] | None) -> None:

@@ -14,12 +14,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from supervisor.errors import ActorCrashed, AskTimeout
-from supervisor.exits import ExitReason, Failed
+from supervisor.exits import ExitReason, error_of
 from supervisor.overflow import bounded_queue
 from supervisor.parking import Parker
 from supervisor.spec import Conflate, Mailbox
 
-__all__ = ["Envelope", "Inbox", "PendingReply"]
+__all__ = ["Envelope", "Inbox", "PendingReply", "message_of"]
 
 _UNSET: Final = object()
 
@@ -62,7 +62,7 @@ class PendingReply:
     def crash(self, reason: ExitReason) -> bool:
         """The life that had the request is over."""
         error = ActorCrashed(self.path, reason)
-        error.__cause__ = reason.error if isinstance(reason, Failed) else None
+        error.__cause__ = error_of(reason)
         return self.fail(error)
 
     def expire(self, timeout: float) -> None:
@@ -147,7 +147,7 @@ class Inbox:
         """The oldest item; wakes who waits for room."""
         item = self.queue.take()
         if self._senders:
-            self._senders.popleft().unpark()
+            self.wake_sender()
         return item
 
     async def room(self) -> None:

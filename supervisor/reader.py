@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar
 
@@ -46,7 +47,7 @@ class Buffer:
             self.parker.unpark()
 
 
-class Reader(Generic[T_co]):
+class Reader(ABC, Generic[T_co]):
     """One reader of one source. `async for` ends with the tree, or with `close()`.
 
     It holds items from when it is made. A slow reader is told how many it missed, once, then gets what came after.
@@ -103,6 +104,6 @@ class Reader(Generic[T_co]):
         if buffer is not None:
             buffer.close()
 
+    @abstractmethod
     def _missed(self, count: int) -> T_co:
         """What tells the reader that it missed `count` items."""
-        raise NotImplementedError

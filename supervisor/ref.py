@@ -55,7 +55,7 @@ class LifeHandle(Protocol):
         """End it as if it had raised this."""
         ...
 
-    def kill(self, reason: ExitReason | None = None) -> None:
+    def kill(self) -> None:
         """End it now, without grace."""
         ...
 
@@ -78,11 +78,12 @@ class Place:
         path: where it is, `bank/account`.
         mailbox: how its queue behaves; None for what handles no messages.
         accepts: the classes of messages it takes; None while that is not known, or for anything.
+        names: the scope of names that its name belongs to.
     """
 
     __slots__ = (
-        "_accepted", "_reporting", "_unreported", "accepts", "closed", "inbox", "life", "name", "names", "path", "refusing",
-        "runtime", "topics", "waiters", "watchers",
+        "_accepted", "_reporting", "_unreported", "accepts", "closed", "inbox", "life", "name", "names", "path", "runtime",
+         "topics", "waiters", "watchers",
     )  # fmt: skip
 
     def __init__(
@@ -96,8 +97,6 @@ class Place:
         self.name: Name[Any] | None = None
         self.life: LifeHandle | None = None
         self.closed = False
-        self.refusing = False
-        """It is being drained: what is queued is handled, nothing new is taken."""
         self.watchers: dict[Watcher, None] = {}
         self.waiters: dict[PendingReply, bool] = {}
         """Who waits for the current life to end; True for who asked for that, and must hear if it does not."""
@@ -142,7 +141,7 @@ class Place:
 
     def push(self, message: object) -> bool:
         """Take one message if that can be done now. Never waits, never raises."""
-        if self.closed or self.refusing or self.inbox is None or not self.takes(type(message)):
+        if self.closed or self.inbox is None or not self.takes(type(message)):
             self.runtime.dead_letter(self.path, message, self._why_refused())
             return False
         return self.offer(message)
@@ -150,7 +149,7 @@ class Place:
     def _why_refused(self) -> str:
         if self.inbox is None:
             return "takes no messages"
-        return "no such actor" if self.closed or self.refusing else "not accepted"
+        return "no such actor" if self.closed else "not accepted"
 
     def offer(self, item: Any) -> bool:
         """Queue an item, by the mailbox's policy."""
@@ -236,7 +235,7 @@ class Place:
         """
         if self.name is not None:
             self.names.register(self.name, self)
-        self.closed = self.refusing = False
+        self.closed = False
 
     def _discard(self, item: Any, reason: str, error: Callable[[], Exception]) -> None:
         if type(item) is Envelope and item.reply is not None:
@@ -279,7 +278,7 @@ class Ref(Generic[M_contra]):
         place = self._place
         if not place._accepted.get(message.__class__):
             place.check(message)
-        if place.closed or place.refusing or place.inbox is None:
+        if place.closed or place.inbox is None:
             return place.push(message)
         return place.offer(message if expires is None else Envelope(message, expires=place.runtime.now() + expires))
 
@@ -297,7 +296,7 @@ class Ref(Generic[M_contra]):
         place = self._place
         place.check(message)
         while True:
-            if place.closed or place.refusing or place.inbox is None:
+            if place.closed or place.inbox is None:
                 raise NoSuchActor(place.path)
             if not place.inbox.queue.full:
                 break
@@ -326,7 +325,7 @@ class Ref(Generic[M_contra]):
         place = self._place
         place.check(request)
         self._refuse_self()
-        if place.closed or place.refusing or place.inbox is None:
+        if place.closed or place.inbox is None:
             raise NoSuchActor(place.path)
         reply = PendingReply(place.path, place.runtime.parker())
         timer = None

@@ -87,7 +87,7 @@ from supervisor.errors import (
     SupervisorError,
     Unstopped,
 )
-from supervisor.exits import ExitReason, Failed, Shutdown, is_abnormal, is_fatal
+from supervisor.exits import ExitReason, Failed, Shutdown, error_of, is_abnormal, is_fatal
 from supervisor.spec import (
     AutoShutdown,
     ChildSpec,
@@ -354,7 +354,7 @@ class RestartMachine:
         self._effects.append(GaveUp(child.key, reason, limit, escalates))
         if escalates:
             error = RestartIntensityExceeded(self.path, child.key, reason, limit)
-            error.__cause__ = reason.error if isinstance(reason, Failed) else None
+            error.__cause__ = error_of(reason)
             self._stop_all(Failed(error))
             return
         child.wanted = False
@@ -643,5 +643,5 @@ class RestartMachine:
 def start_error(path: str, reason: ExitReason) -> StartError:
     """The error of a start that failed, with the child's own error as its cause."""
     error = StartError(path, reason)
-    error.__cause__ = reason.error if isinstance(reason, Failed) else None
+    error.__cause__ = error_of(reason)
     return error

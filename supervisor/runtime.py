@@ -28,10 +28,9 @@ class Runtime:
     Args:
         nursery: where every task of the tree runs.
         sinks: who gets the events.
-        rng: where jitter comes from.
     """
 
-    def __init__(self, nursery: TaskGroup, sinks: Sequence[Sink], rng: random.Random | None = None) -> None:
+    def __init__(self, nursery: TaskGroup, sinks: Sequence[Sink]) -> None:
         self.tree_id = uuid.uuid4().hex[:12]
         self.now = loop_clock()
         self.parker = parker_type()
@@ -39,7 +38,7 @@ class Runtime:
         self.telemetry = Telemetry(sinks)
         self.topics = Topics()
         self.store = MemoryStore()
-        self.random = rng or random.Random()
+        self.random = random.Random()
         self.closed = False
         self.ended = False
         """No life is left: nothing more will be published."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import attrs
 from attrs import field, frozen
 
-from supervisor.backoff import Backoff
+from supervisor.backoff import Backoff, is_count, is_number
 from supervisor.errors import SpecError
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ __all__ = [
     "Strategy",
     "SupervisorSpec",
     "TaskSpec",
+    "check_children",
+    "check_significance",
 ]
 
 M = TypeVar("M")
@@ -121,13 +123,8 @@ class Overflow(Enum):
     """The actor crashes: for who must not miss a message."""
 
 
-def _number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    try:
-        return not math.isnan(value)
-    except OverflowError:  # a whole number that no clock can be added to
-        return False
+def _is_time(value: object) -> bool:
+    return is_number(value) or (isinstance(value, float) and value == math.inf)
 
 
 def _one_of(kind: type[Enum]) -> Any:
@@ -147,12 +144,12 @@ def _kind_of(kind: type, example: str, *, optional: bool = False) -> Any:
     return check
 
 
-def _seconds(*, above_zero: bool = True, optional: bool = False) -> Any:
+def _seconds(*, optional: bool = False) -> Any:
     def check(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
         if optional and value is None:
             return
-        if not _number(value) or value < 0 or (above_zero and value == 0):
-            expected = f"seconds {'above' if above_zero else 'from'} 0, such as 5.0" + (" or None" if optional else "")
+        if not _is_time(value) or value <= 0:
+            expected = "seconds above 0, such as 5.0" + (" or None" if optional else "")
             raise SpecError(f"{type(instance).__name__}.{attribute.name}", value, expected)
 
     return check
@@ -162,7 +159,7 @@ def _count(least: int, *, optional: bool = False) -> Any:
     def check(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
         if optional and value is None:
             return
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        if not is_count(value, least):
             expected = f"a whole number from {least}" + (" or None" if optional else "")
             raise SpecError(f"{type(instance).__name__}.{attribute.name}", value, expected)
 
@@ -189,12 +186,12 @@ def _text(instance: object, attribute: attrs.Attribute[Any], value: object) -> N
 
 
 def _grace(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if value is not KILL and (not _number(value) or value < 0):
+    if value is not KILL and (not _is_time(value) or value < 0):
         raise SpecError(f"{type(instance).__name__}.{attribute.name}", value, "seconds from 0, math.inf, or KILL")
 
 
 def _window(instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if not _number(value) or not 0 < value < math.inf:
+    if not is_number(value) or value <= 0:
         raise SpecError(f"{type(instance).__name__}.{attribute.name}", value, "seconds above 0, such as 10.0")
 
 
@@ -329,7 +326,7 @@ class SupervisorSpec(ChildSpec):
     def __attrs_post_init__(self) -> None:
         ChildSpec.__attrs_post_init__(self)
         check_children(self.children, self.auto_shutdown, where=f"SupervisorSpec({self.id!r}).children")
-        _check_names(self, {})
+        _check_names(self)
 
 
 @frozen
@@ -376,13 +373,14 @@ def check_significance(child: ChildSpec, auto_shutdown: AutoShutdown, *, where: 
         raise SpecError(f"{where}: {child.id!r}.significant", value=True, expected=expected)
 
 
-def _check_names(spec: SupervisorSpec, taken: dict[str, str]) -> None:
-    """Refuse one name given twice where both would be seen."""
-    if spec.scoped:
-        taken = {}
-    for child in spec.children:
-        if isinstance(child, SupervisorSpec):
-            _check_names(child, taken)
+def _check_names(spec: SupervisorSpec) -> None:
+    """Refuse one name given twice where both would be seen. Without recursion: a tree may be deep."""
+    taken: dict[str, str] = {}
+    todo = list(reversed(spec.children))
+    while todo:
+        child = todo.pop()
+        if isinstance(child, SupervisorSpec) and not child.scoped:  # a scoped one was checked when it was built
+            todo.extend(reversed(child.children))
         name = child.name if isinstance(child, ActorSpec) else None
         if name is not None:
             if name.key in taken:

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from supervisor.events import ChildEnded, Event, EventsSkipped, SinkFailed
+from supervisor.events import Event, EventsSkipped, SinkFailed
 from supervisor.reader import Buffer, Reader
 from supervisor.secrets import redact
 
@@ -37,7 +37,7 @@ class LogSink:
         self._logger = structlog.get_logger("supervisor") if logger is None else logger
 
     def __call__(self, event: Event) -> None:
-        level = event.loudness if isinstance(event, ChildEnded) else event.level
+        level = event.loudness
         if _LEVELS[level] >= self._least:
             fields = redact({name: value for name, value in event.to_dict().items() if value is not None})
             kind = fields.pop("type")

@@ -27,7 +27,7 @@ from supervisor.events import (
     StartFailed,
     SupervisorGaveUp,
 )
-from supervisor.exits import ExitReason, Failed, Killed, Normal, Shutdown, is_abnormal
+from supervisor.exits import ExitReason, Failed, Killed, Normal, Shutdown, error_of, is_abnormal
 from supervisor.mailbox import PendingReply
 from supervisor.parking import uninterrupted
 from supervisor.ref import Ref
@@ -129,12 +129,12 @@ class SupervisorLife:
         """Stop the children in order, then fail with this error."""
         self.post(d.StopSupervisor(Failed(error)))
 
-    def kill(self, reason: ExitReason | None = None) -> None:
+    def kill(self) -> None:
         """End all below, now and at once."""
         if not self._killed and not self._over:
             self._killed = True
             self._timers.append(self.runtime.timekeeper.after(UNSTOPPED_AFTER, self._report_unstopped))
-            self.post(d.StopSupervisor(Killed() if reason is None else reason))
+            self.post(d.StopSupervisor(Killed()))
             self._queue.put(self._kill_children)
 
     def post(self, event: d.Event) -> None:
@@ -310,7 +310,7 @@ class SupervisorLife:
     # ---- reports
 
     def _report_end(self, phase: Phase, spec: ChildSpec, life: Life | SupervisorLife, reason: ExitReason) -> None:
-        at, cause = self.runtime.now(), reason.error if isinstance(reason, Failed) else None
+        at, cause = self.runtime.now(), error_of(reason)
         path, number = life.place.path, life.incarnation
         if phase is Phase.STARTING:
             self.runtime.emit(StartFailed(path=path, at=at, incarnation=number, reason=str(reason), cause=cause))
