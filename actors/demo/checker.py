@@ -23,6 +23,8 @@ class FeedTally(Struct, frozen=True):
     """When its last hole began; 0: never."""
     holes: int
     gaps: int
+    repaired: int
+    """Gaps after which data came again."""
 
     @property
     def flows(self) -> bool:
@@ -51,6 +53,7 @@ class _Count:
     last_hole: float = 0.0
     holes: int = 0
     gaps: int = 0
+    repaired: int = 0
 
 
 Checked = Trade | Quote | Book | Disconnected | Resumed | Gap | Rejected | TallyOf
@@ -97,6 +100,7 @@ class Checker(Actor[Checked]):
         count = self._counts[feed]
         count.events += 1
         count.last_data = max(count.last_data, received)
+        count.repaired = count.gaps
 
     def _hole(self, feed: Feed, *, gap: bool) -> None:
         count = self._counts[feed]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import anyio
 from attrs import define, field
@@ -10,9 +11,11 @@ from attrs import define, field
 from actors.demo.observer import Observer
 from actors.demo.plan import Fault, Phase
 from actors.demo.report import ENOUGH, PhaseResult
+from actors.market import Subscription
+from actors.protocol import SetSubscriptions
 from actors.simulator.control import Control
 from supervisor import Supervisor
-from supervisor.testing import await_restart, crash, kill
+from supervisor.testing import await_restart, kill
 
 __all__ = ["Director"]
 
@@ -23,6 +26,8 @@ RECOVERED_WITHIN = 15.0
 COMPARED_WITHIN = 20.0
 """Seconds that a phase waits for its comparisons."""
 LOOK_EVERY = 0.05
+POISON = SetSubscriptions(cast("tuple[Subscription, ...]", ("poison",)))
+"""What a stream accepts by its type, and cannot digest: its handler raises."""
 
 
 class _Trouble(Exception):
@@ -94,7 +99,7 @@ class Director:
                 await self.control.refuse(1, abort=True)
             case Fault.POISON:
                 streams = self.venue.supervisor("streams").supervisor("streams")
-                crash(streams.child(self.natives[phase.symbol]))
+                streams.child(self.natives[phase.symbol]).tell(POISON)
             case Fault.KILL_MANAGER:
                 manager = self.venue.supervisor("streams").child("stream manager")
                 with anyio.move_on_after(RECOVERED_WITHIN) as waiting:

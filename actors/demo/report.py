@@ -47,6 +47,11 @@ class Report:
     resynchronised: int = 0
     dropped: int = 0
     violations: int = 0
+    skipped: int = 0
+    """Lines of the recording that could not be used."""
+    first_skipped: str = ""
+    unreadable: str = ""
+    """Why the rest of the recording could not be played."""
     breaker: list[str] = field(factory=list)
     seconds: float = 0.0
     memory: tuple[float, float] = (0.0, 0.0)
@@ -78,6 +83,8 @@ class Report:
             found.append(f"{self.dropped} events were dropped on their way")
         if self.violations:
             found.append(f"the exchange closed {self.violations} connections for too many messages")
+        if self.unreadable:
+            found.append(self.unreadable)
         if any(result.phase.fault is Fault.REFUSE for result in self.results) and self.breaker[-1:] != ["closed"]:
             found.append(f"the breaker did not open and close again: {' → '.join(self.breaker) or 'it never moved'}")
         return found
@@ -102,6 +109,7 @@ class Report:
             ("fewest compared in a phase", ", ".join(f"{symbol} {count}" for symbol, count in least.items())),
             ("breaker of the first endpoint", " → ".join(self.breaker) or "never moved"),
             ("events dropped", f"{self.dropped}"),
+            *([("lines of the recording skipped", f"{self.skipped}, the first {self.first_skipped}")] if self.skipped else []),
             ("memory", f"{self.memory[0]:.0f} MiB after warming up, {self.memory[1]:.0f} MiB at the end"),
             ("time", f"{self.seconds:.0f} s"),
         ]

@@ -96,7 +96,7 @@ class _Show:
         report.subscriptions = len(feeds)
         report.events = sum(feed.events for _, feed in feeds)
         report.gaps = sum(feed.gaps for feed in gaps)
-        report.gaps_repaired = sum(feed.gaps - (not feed.flows and feed.gaps > 0) for feed in gaps)
+        report.gaps_repaired = sum(feed.repaired for feed in gaps)
         for tally in observer.tallies.values():
             report.compared += tally.compared
             report.agreed += tally.agreed
@@ -109,6 +109,7 @@ class _Show:
         report.breaker = director.breaker()
         status = await director.control.status()
         report.frames, report.violations = status.totals.frames_sent, status.totals.violations
+        report.skipped, report.first_skipped, report.unreadable = status.skipped, status.first_skipped, status.unreadable
         report.seconds = anyio.current_time() - self._began
         report.memory = (report.memory[0], resident() or 0.0)
 

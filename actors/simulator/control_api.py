@@ -129,6 +129,8 @@ class Controller:
             time_ms=self.player.time_ms(),
             finished=self.player.finished,
             skipped=self.player.market.skipped,
+            first_skipped=self.player.market.first_skipped,
+            unreadable=self.player.unreadable,
             endpoints=[
                 EndpointStatus(
                     number=number,

@@ -62,6 +62,11 @@ class Market(Protocol):
         """Lines of a recording that could not be used so far."""
         ...
 
+    @property
+    def first_skipped(self) -> str:
+        """The first of them, and why; empty: there is none."""
+        ...
+
     def messages(self) -> Iterator[MarketMessage]:
         """The market's course, in order of time. Drawing one moves the state on; call it once.
 

@@ -42,6 +42,8 @@ class Player:
     waits: bool
     finished: bool = field(default=False, init=False)
     """Nothing more will come."""
+    unreadable: str = field(default="", init=False)
+    """Why the rest of a recording cannot be read."""
     _messages: Iterator[MarketMessage] = field(init=False)
     _next: MarketMessage | None = field(default=None, init=False)
     _played: float = field(default=0.0, init=False)
@@ -74,6 +76,7 @@ class Player:
         try:
             await self._play(self._started)
         except RecordingError as exc:
+            self.unreadable = str(exc)
             log.warning("%s", exc)
         finally:
             self.finished = True

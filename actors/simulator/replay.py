@@ -143,6 +143,10 @@ class ReplayMarket:
     def skipped(self) -> int:
         return self.recording.skipped
 
+    @property
+    def first_skipped(self) -> str:
+        return "line {}: {}".format(*self.recording.first_skipped) if self.recording.first_skipped else ""
+
     def messages(self) -> Iterator[MarketMessage]:
         """See `Market`. Lines that were skipped are logged once, at the end."""
         begin: float | None = None
@@ -157,9 +161,8 @@ class ReplayMarket:
                 # A recorder's clock may be set back; the market's time never is.
                 latest = max(latest, recorded.time - begin)
                 yield MarketMessage(latest, recorded.stream, recorded.data)
-        if self.recording.first_skipped is not None:
-            line, why = self.recording.first_skipped
-            log.warning("%s: %d lines were skipped, the first was line %d: %s", self.recording.path, self.skipped, line, why)
+        if self.skipped:
+            log.warning("%s: %d lines were skipped, the first was %s", self.recording.path, self.skipped, self.first_skipped)
 
     def depth(self, native: str, limit: int) -> Depth | None:
         """See `Market`."""

@@ -52,6 +52,10 @@ class Status(Struct, frozen=True, kw_only=True):
     """The recording has been played to its end, or as far as it can be read."""
     skipped: int
     """Lines of the recording that could not be used."""
+    first_skipped: str
+    """The first of them, and why; empty: there is none."""
+    unreadable: str
+    """Why the rest of the recording cannot be read; empty: it can."""
     endpoints: list[EndpointStatus]
     connections: list[ConnectionStatus]
     """The open ones, in order of their numbers."""

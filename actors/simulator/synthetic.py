@@ -195,6 +195,7 @@ class SyntheticMarket:
     seed: int
     epoch_ms: int
     skipped: int = field(default=0, init=False)
+    first_skipped: str = field(default="", init=False)
     _markets: dict[str, SymbolMarket] = field(init=False)
 
     def __attrs_post_init__(self) -> None:

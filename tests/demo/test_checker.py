@@ -23,6 +23,9 @@ BTC = InstrumentId("binance", "BTCUSDT", "BTC/USDT")
 TRADES, QUOTES, BOOK = (Subscription(BTC, feed) for feed in (Feed.TRADES, Feed.QUOTES, Feed.BOOK))
 
 
+GAP = Gap(subscription=TRADES, after_id=1, before_id=3)
+
+
 @frozen
 class Running:
     publish: Callable[[Subscription, object], object]
@@ -58,14 +61,26 @@ async def test_data_is_counted_by_feed() -> None:
     [
         (Disconnected(subscription=TRADES, reason="x"), 0),
         (Rejected(subscription=TRADES, reason="x"), 0),
-        (Gap(subscription=TRADES, after_id=1, before_id=3), 1),
+        (GAP, 1),
     ],
 )
 async def test_a_marker_is_a_hole(marker: Checked, gaps: int) -> None:
     async with running() as checker:
         checker.publish(TRADES, trade(0.5))
         checker.publish(TRADES, marker)
-        assert (await checker.tally()).feeds[TRADES] == FeedTally(events=1, last_data=0.5, last_hole=1.0, holes=1, gaps=gaps)
+        assert (await checker.tally()).feeds[TRADES] == FeedTally(
+            events=1, last_data=0.5, last_hole=1.0, holes=1, gaps=gaps, repaired=0
+        )
+
+
+async def test_gaps_are_repaired_when_data_comes_again() -> None:
+    counts = []
+    async with running() as checker:
+        for event in (trade(1.0), GAP, GAP, trade(2.0), GAP):
+            checker.publish(TRADES, event)
+            feed = (await checker.tally()).feeds[TRADES]
+            counts.append((feed.gaps, feed.repaired))
+    assert counts == [(0, 0), (1, 0), (2, 0), (2, 2), (3, 2)]
 
 
 async def test_a_feed_flows_when_data_came_after_its_last_hole() -> None:

@@ -33,6 +33,7 @@ BREAK: dict[str, tuple[Callable[[Report], object], str]] = {
     "a gap was not repaired": (lambda r: setattr(r, "gaps_repaired", 3), "1 of 4 gaps"),
     "events were dropped": (lambda r: setattr(r, "dropped", 7), "7 events were dropped"),
     "too many messages were sent": (lambda r: setattr(r, "violations", 2), "closed 2 connections"),
+    "the recording is damaged": (lambda r: setattr(r, "unreadable", "a.gz, line 7: damaged data"), "line 7: damaged"),
     "the breaker never moved": (lambda r: setattr(r, "breaker", []), "it never moved"),
     "the breaker did not close": (lambda r: setattr(r, "breaker", ["open"]), "open"),
 }
@@ -89,3 +90,11 @@ def test_a_run_that_was_cut_short_has_its_figures() -> None:
 def test_the_fewest_comparisons_are_shown_by_symbol() -> None:
     report = with_result(good_run(), Fault.GAP, compared={SYMBOLS[0]: 120, SYMBOLS[1]: 101})
     assert dict(report.lines())["fewest compared in a phase"] == "BTC/USDT 100, ETH/USDT 100"
+
+
+def test_skipped_lines_of_a_recording_are_told_with_the_first_and_why() -> None:
+    report = good_run()
+    names = [name for name, _ in report.lines()]
+    report.skipped, report.first_skipped = 82, "line 3: it does not begin with a time"
+    assert "lines of the recording skipped" not in names
+    assert dict(report.lines())["lines of the recording skipped"] == "82, the first line 3: it does not begin with a time"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -290,3 +291,18 @@ async def test_an_unreadable_recording_is_told_before_anything_is_opened(tmp_pat
     with pytest.raises(RecordingError, match="No such file"):
         async with simulator(replay=str(tmp_path / "nope")):
             raise AssertionError("it started")
+
+
+async def test_the_status_says_what_of_a_recording_could_not_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.simulator.replay.SURVEY", 10)  # the damage at the end is not seen before the start
+    line = b'1723161253%06d000 {"stream":"btcusdt@trade","data":{"e":"trade","t":1,"p":"1.0","q":"2.0","T":1,"m":true}}\n'
+    data = bytearray(gzip.compress(b"noise\n" + b"".join(line % number for number in range(100))))
+    data[-6] ^= 0xFF  # the checksum
+    path = tmp_path / "damaged.gz"
+    path.write_bytes(data)
+    async with simulator(replay=str(path), endpoints=1) as running:
+        control = Control(running.control_url)
+        async with connected(f"{running.stream_urls[0]}/ws/btcusdt@trade"):
+            status = await until(control, lambda s: s.finished)
+    assert (status.skipped, status.first_skipped) == (1, "line 1: it does not begin with a time")
+    assert status.unreadable.startswith(f"cannot read the recording {path}, line 102: damaged data")
