@@ -81,7 +81,7 @@ def demo(
 def main() -> None:
     """Run the command and exit with its code."""
     try:
-        sys.exit(app(sys.argv[1:], exit_on_error=False))
+        sys.exit(app(sys.argv[1:], exit_on_error=False, result_action="return_value"))
     except CycloptsError:  # it has been said what is wrong
         sys.exit(WRONG)
 

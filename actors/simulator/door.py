@@ -34,6 +34,8 @@ class Door:
     handler: Handler
     tasks: TaskGroup
     listening: bool = field(default=False, init=False)
+    _turn: anyio.Lock = field(factory=anyio.Lock, init=False)
+    """Without it two that open at the same moment both find it closed, and the second finds the port in use."""
     _serving: anyio.CancelScope = field(factory=anyio.CancelScope, init=False)
     _refusing: anyio.Event = field(factory=anyio.Event, init=False)
     _reopen: anyio.Event | None = field(default=None, init=False)
@@ -47,29 +49,31 @@ class Door:
 
         Cancellation: may have happened.
         """
-        if self.listening:
-            return
-        if self._reopen is not None:
-            self._reopen.set()
-            await self._released.wait()
-        try:
-            listener = await anyio.create_tcp_listener(local_host=self.host, local_port=self.port)
-        except OSError as exc:
-            raise SimulatorError(_why_not(self.host, self.port, exc)) from exc
-        self.port = listener.extra(SocketAttribute.local_port)  # noqa: S610 -- this is no Django
-        self.listening, self._serving = True, anyio.CancelScope()
-        self._refusing, self._reopen, self._released = anyio.Event(), anyio.Event(), anyio.Event()
-        self.tasks.start_soon(self._serve, listener, self._reopen, self._released)
+        async with self._turn:
+            if self.listening:
+                return
+            if self._reopen is not None:
+                self._reopen.set()
+                await self._released.wait()
+            try:
+                listener = await anyio.create_tcp_listener(local_host=self.host, local_port=self.port)
+            except OSError as exc:
+                raise SimulatorError(_why_not(self.host, self.port, exc)) from exc
+            self.port = listener.extra(SocketAttribute.local_port)  # noqa: S610 -- this is no Django
+            self.listening, self._serving = True, anyio.CancelScope()
+            self._refusing, self._reopen, self._released = anyio.Event(), anyio.Event(), anyio.Event()
+            self.tasks.start_soon(self._serve, listener, self._reopen, self._released)
 
     async def close(self) -> None:
         """Stop listening: who connects from now on is refused. Connections that exist stay.
 
         Cancellation: may have happened.
         """
-        self.listening = False
-        self._serving.cancel()
-        if self._reopen is not None:
-            await self._refusing.wait()
+        async with self._turn:
+            self.listening = False
+            self._serving.cancel()
+            if self._reopen is not None:
+                await self._refusing.wait()
 
     async def _serve(self, listener: Listener[SocketStream], reopen: anyio.Event, released: anyio.Event) -> None:
         try:

@@ -136,6 +136,17 @@ async def test_a_refusing_endpoint_refuses_and_accepts_again_on_the_same_port() 
         assert (await get(f"{started.rest_urls[0]}/api/v3/ping")).status_code == 200
 
 
+async def test_an_endpoint_that_is_told_twice_at_once_to_accept_does_so_once() -> None:
+    async with simulator(endpoints=1) as started:
+        control = Control(started.control_url)
+        for _ in range(5):
+            await control.refuse(1)
+            async with anyio.create_task_group() as group:
+                for _ in range(4):
+                    group.start_soon(control.accept)
+            assert (await get(f"{started.rest_urls[0]}/api/v3/ping")).status_code == 200
+
+
 async def test_a_refusing_endpoint_may_reset_what_it_has() -> None:
     async with running((1, QUOTES), (2, QUOTES)) as (_, control, (victim, other)):
         await control.refuse(1, abort=True)
