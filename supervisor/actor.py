@@ -32,6 +32,9 @@ class Actor(Generic[M]):
 
     It handles one message at a time. What `receive` returns for a request is its reply. An exception ends this life; what
     happens then is up to the supervisor.
+
+    The object serves one life. If it is kept longer, what it sets up does nothing: `spawn`, `subscribe` and `unsubscribe` are
+    not heeded, the timers and monitors that it gets are cancelled ones.
     """
 
     __slots__ = ("_context",)

@@ -194,6 +194,8 @@ class Context:
         self.supervisor = supervisor
         self.store = store
         self.stopping = False
+        self.over = False
+        """The life is over: what its actor's object, if somebody kept it, asks for now would be given up by nobody."""
         self.in_hand: Any = None
         """The item that is being handled."""
         self.deferred = False
@@ -243,6 +245,8 @@ class Context:
         if key is None:
             key = object()
         timer = self.timers[key] = ActorTimer(self, delay, message, interval, key)
+        if self.over:
+            timer.cancel()
         return timer
 
     def spawn(self, function: Callable[..., Awaitable[object]], *args: Any) -> None:
@@ -273,7 +277,9 @@ class Context:
         self._must_accept(Down, "monitor")
         place = target._place
         monitor = Monitor(self, place, forever=False)
-        if place.life is None:
+        if self.over:
+            monitor.cancel()
+        elif place.life is None:
             monitor.life_ended(place, 0, None)
         return monitor
 
@@ -282,7 +288,9 @@ class Context:
             self._must_accept(signal, "watch")
         place = target._place
         monitor = Monitor(self, place, forever=True)
-        if place.closed:
+        if self.over:
+            monitor.cancel()
+        elif place.closed:
             monitor.place_closed(place)
         elif place.life is not None and place.life.ready:
             monitor.life_began(place, place.life.incarnation)
@@ -292,10 +300,14 @@ class Context:
         return Ref(self.place.names.find(name))
 
     def subscribe(self, topic: Any) -> None:
+        if self.over:
+            return
         self.place.topics[topic] = self.incarnation
         self.runtime.topics.subscribe(topic, self.place)
 
     def unsubscribe(self, topic: Any) -> None:
+        if self.over:
+            return  # by now the subscription is the next life's
         self.place.topics.pop(topic, None)
         self.runtime.topics.unsubscribe(topic, self.place)
 
@@ -355,6 +367,7 @@ class Context:
 
     def release(self, reason: ExitReason) -> None:
         """The life is over: give up all it owns."""
+        self.over = True
         for timer in list(self.timers.values()):
             timer.cancel()
         for monitor in list(self.monitors):

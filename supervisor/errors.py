@@ -26,10 +26,9 @@ Every one is also the builtin that a caller already catches, and carries what it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from supervisor.exits import ExitReason
+from supervisor.exits import ExitReason, error_of
 
 __all__ = [
     "ActorCrashed",
@@ -82,6 +81,7 @@ class StartError(SupervisorError, RuntimeError):
         super().__init__(f"{path} did not start: {reason}")
         self.path = path
         self.reason = reason
+        self.__cause__ = error_of(reason)
 
 
 class RestartIntensityExceeded(SupervisorError, RuntimeError):
@@ -99,6 +99,7 @@ class RestartIntensityExceeded(SupervisorError, RuntimeError):
         self.path = path
         self.child = child
         self.reason = reason
+        self.__cause__ = error_of(reason)
 
 
 class NameTaken(SupervisorError, ValueError):
@@ -229,6 +230,7 @@ class ActorCrashed(SupervisorError, RuntimeError):
         super().__init__(f"{path} ended before it answered: {reason}")
         self.path = path
         self.reason = reason
+        self.__cause__ = error_of(reason)
 
 
 class AskTimeout(SupervisorError, TimeoutError):

@@ -38,13 +38,12 @@ class Event(Struct, frozen=True, tag=True, kw_only=True):
     at: float
     """When, in seconds of the loop's clock."""
 
-    level: ClassVar[str] = "info"
-    """How loud a log is about events of this kind, as a rule: debug, info, warning or error."""
+    _level: ClassVar[str] = "info"
 
     @property
-    def loudness(self) -> str:
-        """How loud a log should be about this one."""
-        return self.level
+    def level(self) -> str:
+        """How loud a log should be about it: debug, info, warning or error."""
+        return self._level
 
     def to_dict(self) -> dict[str, Any]:
         """The event as plain data, its kind under `type`."""
@@ -72,7 +71,7 @@ class ChildStarted(Event, frozen=True, kw_only=True):
     took: float
     """Seconds from the start of the life until it was ready."""
 
-    level: ClassVar[str] = "debug"
+    _level: ClassVar[str] = "debug"
 
 
 class ChildEnded(Event, frozen=True, kw_only=True):
@@ -88,7 +87,7 @@ class ChildEnded(Event, frozen=True, kw_only=True):
     """What a crash raised; `to_dict` gives its traceback as `error`."""
 
     @property
-    def loudness(self) -> str:
+    def level(self) -> str:
         return "error" if self.abnormal else "debug"
 
 
@@ -99,7 +98,7 @@ class StartFailed(Event, frozen=True, kw_only=True):
     reason: str
     cause: BaseException | None = None
 
-    level: ClassVar[str] = "error"
+    _level: ClassVar[str] = "error"
 
 
 class RestartScheduled(Event, frozen=True, kw_only=True):
@@ -113,7 +112,7 @@ class RestartScheduled(Event, frozen=True, kw_only=True):
     in_window: int
     """Restarts that the budget counts now."""
 
-    level: ClassVar[str] = "warning"
+    _level: ClassVar[str] = "warning"
 
 
 class ChildGaveUp(Event, frozen=True, kw_only=True):
@@ -122,7 +121,7 @@ class ChildGaveUp(Event, frozen=True, kw_only=True):
     reason: str
     limit: str
 
-    level: ClassVar[str] = "error"
+    _level: ClassVar[str] = "error"
 
 
 class SupervisorGaveUp(Event, frozen=True, kw_only=True):
@@ -132,7 +131,7 @@ class SupervisorGaveUp(Event, frozen=True, kw_only=True):
     reason: str
     limit: str
 
-    level: ClassVar[str] = "error"
+    _level: ClassVar[str] = "error"
 
 
 class LifeUnstopped(Event, frozen=True, kw_only=True):
@@ -141,7 +140,7 @@ class LifeUnstopped(Event, frozen=True, kw_only=True):
     incarnation: int
     stack: str
 
-    level: ClassVar[str] = "error"
+    _level: ClassVar[str] = "error"
 
 
 class DeadLetter(Event, frozen=True, kw_only=True):
@@ -151,7 +150,7 @@ class DeadLetter(Event, frozen=True, kw_only=True):
     """Its type."""
     reason: str
 
-    level: ClassVar[str] = "debug"
+    _level: ClassVar[str] = "debug"
 
 
 class MailboxOverflow(Event, frozen=True, kw_only=True):
@@ -161,7 +160,7 @@ class MailboxOverflow(Event, frozen=True, kw_only=True):
     dropped: int
     """How many since the last report."""
 
-    level: ClassVar[str] = "warning"
+    _level: ClassVar[str] = "warning"
 
 
 class HookFailed(Event, frozen=True, kw_only=True):
@@ -170,7 +169,7 @@ class HookFailed(Event, frozen=True, kw_only=True):
     hook: str
     error: str
 
-    level: ClassVar[str] = "error"
+    _level: ClassVar[str] = "error"
 
 
 class SinkFailed(Event, frozen=True, kw_only=True):
@@ -178,7 +177,7 @@ class SinkFailed(Event, frozen=True, kw_only=True):
 
     error: str
 
-    level: ClassVar[str] = "warning"
+    _level: ClassVar[str] = "warning"
 
 
 class EventsSkipped(Event, frozen=True, kw_only=True):
@@ -186,4 +185,4 @@ class EventsSkipped(Event, frozen=True, kw_only=True):
 
     count: int
 
-    level: ClassVar[str] = "warning"
+    _level: ClassVar[str] = "warning"

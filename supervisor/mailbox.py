@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from supervisor.errors import ActorCrashed, AskTimeout
-from supervisor.exits import ExitReason, error_of
+from supervisor.exits import ExitReason
 from supervisor.overflow import bounded_queue
 from supervisor.parking import Parker
 from supervisor.spec import Conflate, Mailbox
@@ -61,9 +61,7 @@ class PendingReply:
 
     def crash(self, reason: ExitReason) -> bool:
         """The life that had the request is over."""
-        error = ActorCrashed(self.path, reason)
-        error.__cause__ = error_of(reason)
-        return self.fail(error)
+        return self.fail(ActorCrashed(self.path, reason))
 
     def expire(self, timeout: float) -> None:
         """The deadline has passed."""

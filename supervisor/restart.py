@@ -87,7 +87,7 @@ from supervisor.errors import (
     SupervisorError,
     Unstopped,
 )
-from supervisor.exits import ExitReason, Failed, Shutdown, error_of, is_abnormal, is_fatal
+from supervisor.exits import ExitReason, Failed, Shutdown, is_abnormal, is_fatal
 from supervisor.spec import (
     AutoShutdown,
     ChildSpec,
@@ -100,7 +100,7 @@ from supervisor.spec import (
     SupervisorSpec,
 )
 
-__all__ = ["ALIVE", "Child", "Phase", "RestartMachine", "Stage", "start_error"]
+__all__ = ["ALIVE", "Child", "Phase", "RestartMachine", "Stage"]
 
 
 class Stage(Enum):
@@ -268,7 +268,7 @@ class RestartMachine:
     def _end(self, child: Child, reason: ExitReason) -> None:
         """This life's end was asked for, or was the last: settle with those who wait, and keep or forget the child."""
         if not child.wanted:
-            self._answer_starter(child, start_error(self._path(child), reason))
+            self._answer_starter(child, StartError(self._path(child), reason))
         self._answer_stoppers(child)
         self._keep_or_forget(child)
 
@@ -295,7 +295,7 @@ class RestartMachine:
                 return False
 
     def _first_start_failed(self, child: Child, reason: ExitReason) -> None:
-        error = start_error(self._path(child), reason)
+        error = StartError(self._path(child), reason)
         if child.starter is None:
             self._stop_all(Failed(error))
             return
@@ -353,9 +353,7 @@ class RestartMachine:
         escalates = self.intensity.exhausted is Exhausted.ESCALATE
         self._effects.append(GaveUp(child.key, reason, limit, escalates))
         if escalates:
-            error = RestartIntensityExceeded(self.path, child.key, reason, limit)
-            error.__cause__ = error_of(reason)
-            self._stop_all(Failed(error))
+            self._stop_all(Failed(RestartIntensityExceeded(self.path, child.key, reason, limit)))
             return
         child.wanted = False
         self._park(child)
@@ -638,10 +636,3 @@ class RestartMachine:
             active = ALIVE | {Phase.RESTARTING}
             self._significant += (phase in active) - (child.phase in active)
         child.phase = phase
-
-
-def start_error(path: str, reason: ExitReason) -> StartError:
-    """The error of a start that failed, with the child's own error as its cause."""
-    error = StartError(path, reason)
-    error.__cause__ = error_of(reason)
-    return error

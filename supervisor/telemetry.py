@@ -37,11 +37,10 @@ class LogSink:
         self._logger = structlog.get_logger("supervisor") if logger is None else logger
 
     def __call__(self, event: Event) -> None:
-        level = event.loudness
-        if _LEVELS[level] >= self._least:
+        if _LEVELS[event.level] >= self._least:
             fields = redact({name: value for name, value in event.to_dict().items() if value is not None})
             kind = fields.pop("type")
-            getattr(self._logger, level)(_words(kind), **fields)
+            getattr(self._logger, event.level)(_words(kind), **fields)
 
 
 def _words(kind: str) -> str:

@@ -101,6 +101,9 @@ def test_a_schedule_without_give_up_after_is_never_exhausted() -> None:
         ({"initial": -1.0}, "Backoff.initial is -1.0; expected seconds above 0"),
         ({"initial": True}, "Backoff.initial is True; expected seconds above 0"),
         ({"initial": "1"}, "Backoff.initial is '1'; expected seconds above 0"),
+        ({"initial": 10**400}, "expected seconds above 0"),
+        ({"maximum": 10**400}, "expected seconds, no less than initial=1.0"),
+        ({"reset_after": 10**400}, "expected seconds above 0, or None"),
         ({"initial": math.nan}, "Backoff.initial is nan; expected seconds above 0"),
         (
             {"initial": 60.0},

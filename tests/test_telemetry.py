@@ -125,6 +125,7 @@ LEVELS = [
 @pytest.mark.parametrize("at_least", ["debug", "info", "warning", "error"])
 @pytest.mark.parametrize(("one", "level"), LEVELS, ids=[f"{type(one).__name__}-{level}" for one, level in LEVELS])
 def test_an_event_is_logged_at_its_level_if_that_is_loud_enough(one: Event, level: str, at_least: str) -> None:  # 33
+    assert one.level == level
     order = ["debug", "info", "warning", "error"]
     with structlog.testing.capture_logs() as logs:
         LogSink(at_least)(one)

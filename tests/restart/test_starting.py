@@ -6,8 +6,8 @@ import pytest
 
 from supervisor import decisions as d
 from supervisor.errors import NoSuchActor, StartError
-from supervisor.exits import ExitReason, Failed, Killed, Normal, Shutdown
-from supervisor.restart import Stage, start_error
+from supervisor.exits import Failed, Shutdown
+from supervisor.restart import Stage
 from supervisor.spec import Restart, Strategy, SupervisorSpec
 from tests.restart.support import BOOM, ONE_FOR_ALL, PERMANENT, REST_FOR_ONE, TEMPORARY, TRANSIENT, Nursery, child, dynamic, top
 
@@ -102,14 +102,6 @@ def test_a_supervisor_that_is_stopped_before_it_begins_starts_nothing() -> None:
     nursery = Nursery(top("a"), begin=False)
     assert nursery.stop() == "finish:shutdown"
     assert nursery.tell(d.Begin()) == ""
-
-
-@pytest.mark.parametrize(
-    ("reason", "cause"), [(BOOM, BOOM.error), (Killed(), None), (Normal(), None)], ids=["failed", "killed", "normal"]
-)
-def test_a_start_error_has_the_childs_error_as_its_cause(reason: ExitReason, cause: BaseException | None) -> None:
-    error = start_error("top/a", reason)
-    assert (error.path, error.reason, error.__cause__) == ("top/a", reason, cause)
 
 
 def test_a_machine_begins_once() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import anyio.lowlevel
+import trio
+import trio.testing
 from attrs import define, field, frozen
 
 from supervisor import (
@@ -29,6 +32,7 @@ from supervisor import (
     open_supervisor,
 )
 from supervisor.exits import ExitReason
+from supervisor.testing.virtual_time import VirtualTimeLoop
 
 NAME: Name[Any] = Name("somebody")
 
@@ -252,6 +256,18 @@ async def settle() -> None:
     """Let everything happen that takes no time."""
     for _ in range(60):
         await anyio.lowlevel.checkpoint()
+
+
+def block(seconds: float) -> None:
+    """Have the loop find out that it was held that long: its virtual clock jumps, past whatever was due."""
+    if trio.lowlevel.in_trio_run():
+        clock = trio.lowlevel.current_clock()
+        assert isinstance(clock, trio.testing.MockClock)
+        clock.jump(seconds)
+    else:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        loop._jumping.now += seconds
 
 
 STRICT = Intensity(0, 10.0)

@@ -183,7 +183,7 @@ async def test_what_is_loud_and_what_is_not(reason: ExitReason) -> None:
         await settle()
     event = journal.of(ChildEnded)[0]
     loud = isinstance(reason, Failed | Killed)
-    assert event.loudness == ("error" if loud else "debug")
+    assert event.level == ("error" if loud else "debug")
     assert (event.path, event.incarnation, event.restart, event.abnormal) == ("root/a", 1, "permanent", loud)
     assert event.cause is (reason.error if isinstance(reason, Failed) else None)
 

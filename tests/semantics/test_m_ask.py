@@ -22,6 +22,7 @@ from supervisor import (
     Restart,
     Stop,
 )
+from supervisor.mailbox import PendingReply
 from supervisor.testing import crash, kill
 from tests.semantics.actors import (
     NAME,
@@ -185,6 +186,39 @@ async def test_who_ends_with_an_answer_owed_says_so() -> None:
         await settle()
         assert isinstance(outcome.value, ActorCrashed)
         assert not kept[0].give("late")
+
+
+@pytest.mark.item(138)
+async def test_to_owe_one_answer_more_costs_the_same_however_many_are_owed(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked, number = 0, 500
+    pending = PendingReply.pending
+
+    def look(reply: PendingReply) -> bool:
+        nonlocal looked
+        looked += 1
+        return bool(pending.__get__(reply))
+
+    journal, kept = Journal(), []
+    async with opened(tree(actor(journal, "a"))) as root, anyio.create_task_group() as group:
+        monkeypatch.setattr(PendingReply, "pending", property(look))
+        for _ in range(number):
+            Outcome(group, root.child("a"), Do(lambda me: kept.append(me.reply_later())))
+        await settle()
+        assert len(kept) == number
+        assert looked < 10 * number
+        for reply in kept:
+            reply.give(None)
+
+
+@pytest.mark.item(138, 176)
+async def test_answers_that_were_given_are_not_kept() -> None:
+    journal = Journal()
+    async with opened(tree(actor(journal, "a"))) as root:
+        ref, owed = root.child("a"), []
+        for _ in range(500):
+            await ref.ask(Do(lambda me: me.reply_later().give(None)))
+        assert await ref.ask(Do(lambda me: owed.append(len(me.context.replies)))) is None
+        assert owed[0] <= 64
 
 
 @pytest.mark.item(138)

@@ -160,3 +160,22 @@ async def test_a_crash_that_the_handler_will_not_heed_ends_with_its_grace() -> N
         crash(root.child("a"), BoomError("from beside"))
         await anyio.sleep(4)
         assert [event.reason for event in journal.of(ChildEnded)] == ["BoomError: from beside"]
+
+
+@pytest.mark.item(151, 188)
+async def test_what_on_stop_sets_up_ends_with_the_life() -> None:
+    class Late(Recorder):
+        __slots__ = ()
+
+        async def on_stop(self, reason: Any) -> None:
+            set_up.extend([self.after(1, "x"), self.every(1, "x"), self.monitor(other), self.watch(other)])
+            was.extend(one.active for one in set_up)
+
+    journal, set_up, was = Journal(), [], []
+    async with opened(tree(actor(journal, "b"), ActorSpec("a", lambda: Late("a", journal)))) as root:
+        other = root.child("b")
+        await root.terminate_child("a")
+        assert not any(one.active for one in set_up)
+        assert not other._place.watchers
+        assert len(root._runtime.timekeeper) == 0
+    assert was == [True] * 4

@@ -109,6 +109,22 @@ async def test_a_closed_place_subscribes_to_nothing() -> None:
         assert root.publish(TOPIC, "x") == 0
 
 
+@pytest.mark.item(188)
+async def test_an_actor_whose_life_is_over_subscribes_to_nothing_and_leaves_its_successor_alone() -> None:
+    journal, kept = Journal(), []
+    async with opened(tree(actor(journal, "a"))) as root:
+        ref = root.child("a")
+        await ref.ask(Do(kept.append))
+        crash(ref)
+        await await_restart(ref)
+        kept[0].subscribe(TOPIC)
+        assert root.publish(TOPIC, "x") == 0
+        assert not ref._place.topics
+        await ref.ask(subscribes(TOPIC))
+        kept[0].unsubscribe(TOPIC)
+        assert root.publish(TOPIC, "y") == 1
+
+
 async def test_what_a_subscriber_does_not_accept_is_a_dead_letter() -> None:
     journal = Journal()
     async with opened(tree(actor(journal, "a")), journal) as root:

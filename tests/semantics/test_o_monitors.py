@@ -233,3 +233,39 @@ async def test_a_watch_is_forgotten_when_its_place_is_gone() -> None:
             await many.terminate_child(idle)
             await anyio.sleep(1)
     assert seen[-1] == 0
+
+
+@pytest.mark.item(158)
+async def test_gone_is_the_last_word_of_a_watch_that_came_too_late() -> None:
+    journal = Journal()
+    async with opened(tree(actor(journal, "w"), actor(journal, "a"))) as root:
+        ref = root.child("a")
+        await root.terminate_child("a")
+        await root.child("w").ask(watches(ref))
+        await root.restart_child("a")
+        crash(ref)
+        await await_restart(ref)
+        await settle()
+        assert [line for line in journal.lines if line.startswith("w: ")] == ["w: Gone a"]
+        assert not ref._place.watchers
+
+
+@pytest.mark.item(158)
+@pytest.mark.parametrize("verb", ["monitor", "watch"])
+async def test_an_actor_whose_life_is_over_watches_nobody(verb: str) -> None:
+    journal, kept = Journal(), []
+    async with opened(tree(actor(journal, "w"), actor(journal, "a"))) as root:
+        ref, watcher = root.child("a"), root.child("w")
+        await watcher.ask(Do(kept.append))
+        crash(watcher)
+        await await_restart(watcher)
+        for target in (ref, watcher):
+            assert not getattr(kept[0], verb)(target).active
+        await root.terminate_child("a")
+        assert not getattr(kept[0], verb)(ref).active
+        assert not ref._place.watchers
+        assert not watcher._place.watchers
+        assert not kept[0].context.monitors
+        assert not kept[0].context.signals
+        await settle()
+    assert not any(line.startswith("w: ") for line in journal.lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import traceback
 from typing import Any
 
@@ -99,6 +100,19 @@ async def test_a_tree_500_deep_starts_reports_and_stops() -> None:
         await await_restart(root.child("s498"))
         assert len(root.snapshot().flat()) == 501
     assert journal.lines[-1] == "-leaf"
+
+
+@pytest.mark.slow
+@pytest.mark.item(76)
+async def test_a_tree_deeper_than_pythons_stack_is_built_started_and_stopped() -> None:
+    journal = Journal()
+    spec: Any = actor(journal, "leaf", name=NAME)
+    for depth in range(1_500):
+        spec = SupervisorSpec(f"s{depth}", [spec])
+    assert sys.getrecursionlimit() < 1_500
+    async with opened(spec) as root:
+        assert await root.ref(NAME).ask(Get()) == 0
+    assert journal.lines == ["+leaf", "-leaf"]
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from supervisor import ChildEnded, Hung, NoSuchActor, Restart, Shutdown, StartError, TaskSpec, decisions
+from supervisor import ChildEnded, Hung, NoSuchActor, Restart, Shutdown, StartError, Strategy, TaskSpec, decisions
 from supervisor.mailbox import PendingReply
 from supervisor.testing import crash, kill
 from tests.semantics.actors import (
@@ -157,6 +157,54 @@ async def test_a_cancelled_restart_child_leaves_the_child_stopped() -> None:
         journal.slow_start.clear()
         await root.restart_child("a")
         assert await root.child("a").ask(Who()) == 3
+
+
+@pytest.mark.item(53, 172)
+@pytest.mark.parametrize("how", ["restart_child", "start_child"])
+async def test_a_caller_who_leaves_as_its_child_gets_ready_takes_it_out_of_no_group_restart(how: str) -> None:
+    ready: list[Any] = []
+    slow, failing, fail, scope = False, True, anyio.Event(), anyio.CancelScope()
+
+    async def child(*, task_status: Any) -> None:
+        ready.append(task_status.started)
+        if not slow:
+            task_status.started()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(1)  # the caller looks before it has ended
+
+    async def sibling() -> None:
+        nonlocal failing
+        if failing:
+            await fail.wait()
+            # All in one tick: the caller is cancelled, what it waits for is there, and is stopped again with its group.
+            failing = False
+            scope.cancel()
+            ready[-1]()
+            raise BoomError
+        await anyio.sleep_forever()
+
+    spec, group = TaskSpec("child", child), [TaskSpec("sibling", sibling)]
+    if how == "restart_child":
+        group.append(spec)
+    async with opened(tree(*group, strategy=Strategy.ONE_FOR_ALL)) as root, anyio.create_task_group() as callers:
+
+        async def call() -> None:
+            with scope:
+                await (root.restart_child("child") if how == "restart_child" else root.start_child(spec))
+
+        if how == "restart_child":
+            await root.terminate_child("child")
+        slow = True
+        callers.start_soon(call)
+        await settle()
+        slow = False
+        fail.set()
+        await anyio.sleep(5)
+        assert scope.cancelled_caught
+        assert phases(root) == {"sibling": "running", "child": "running"}
 
 
 @pytest.mark.item(127, 169)

@@ -179,3 +179,17 @@ async def test_the_end_is_seen_only_when_spawned_tasks_have_ended() -> None:
         crash(root.child("a"))
         await await_restart(root.child("a"))
         assert journal.lines == ["+a", "-a", "spawned ended", "+a"]
+
+
+@pytest.mark.item(163)
+async def test_who_will_not_end_because_of_what_it_spawned_is_reported_with_that_stack_too() -> None:
+    stubborn, journal = Stubborn(), Journal()
+    async with opened(tree(actor(journal, "a", shutdown=1.0)), journal) as root:
+        await root.child("a").ask(Do(lambda me: me.spawn(stubborn.shielded)))
+        await settle()
+        with pytest.raises(Unstopped) as caught:
+            await root.terminate_child("a")
+        stubborn.release.set()
+    for stack in (caught.value.stack, journal.of(LifeUnstopped)[0].stack):
+        assert "in _main" in stack
+        assert "in shielded" in stack

@@ -9,7 +9,7 @@ import pytest
 
 from supervisor import ActorCrashed
 from supervisor.testing import await_restart, crash
-from tests.semantics.actors import Do, Journal, Recorder, Sleep, actor, opened, settle, tree
+from tests.semantics.actors import Do, Journal, Recorder, Sleep, actor, block, opened, settle, tree
 
 pytestmark = pytest.mark.anyio
 
@@ -119,6 +119,43 @@ async def test_ticks_do_not_pile_up_and_keep_their_beat() -> None:
         root.child("a").tell(Sleep(5.0))
         await anyio.sleep(7)
     assert [round(time - began, 1) for time in times] == [1.0, 2.0, 3.0, 8.5, 9.0, 10.0]
+
+
+@pytest.mark.item(190)
+async def test_a_loop_that_was_blocked_does_not_catch_up_on_the_ticks_it_missed() -> None:
+    journal, times = Journal(), []
+
+    def start(me: Recorder) -> None:
+        me.every(1, Do(lambda _: times.append(anyio.current_time())))
+
+    async with opened(tree(actor(journal, "a"))) as root:
+        await root.child("a").ask(Do(start))
+        began = anyio.current_time()
+        await anyio.sleep(1.5)
+        for _ in range(20):  # whether a second tick would find the first one handled is trio's toss of a coin
+            block(2.5)
+            await anyio.sleep(0.5)
+        await anyio.sleep(1)
+    late = [4.0 + 3.0 * n for n in range(20)]
+    assert [round(time - began, 1) for time in times] == [1.0, *late, late[-1] + 1.0]
+
+
+@pytest.mark.item(188)
+@pytest.mark.parametrize("verb", ["after", "every"])
+async def test_an_actor_whose_life_is_over_sets_no_timer(verb: str) -> None:
+    journal, kept = Journal(), []
+    async with opened(tree(actor(journal, "a"))) as root:
+        ref = root.child("a")
+        await ref.ask(Do(kept.append))
+        crash(ref)
+        await await_restart(ref)
+        for key in (None, "k", "k"):
+            assert not getattr(kept[0], verb)(1, "x", key).cancel()
+        assert not kept[0].context.timers
+        assert len(root._runtime.timekeeper) == 0
+        await anyio.sleep(5)
+        assert not kept[0].context.signals
+    assert journal.lines == ["+a", "-a", "+a", "-a"]
 
 
 @pytest.mark.item(187)

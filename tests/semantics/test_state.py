@@ -135,3 +135,15 @@ async def test_an_empty_store_is_a_store() -> None:
     async with opened(tree(ActorSpec("a", lambda: Recorder("a", journal), store=store))) as root:
         await root.child("a").ask(remember(Position(1)))
     assert len(store) == 1
+
+
+async def test_a_key_may_be_any_text() -> None:
+    journal = Journal()
+    async with opened(tree(actor(journal, "a"))) as root:
+        ref = root.child("a")
+        for key in ("b", "a\x00b", "a\x00", "\x00"):
+            await ref.ask(remember(Position(len(key)), key))
+        await ref.ask(Do(lambda me: me.forget("b")))
+        assert await ref.ask(recall(Position, "a\x00b")) == Position(3)
+        await ref.ask(Do(lambda me: me.forget("a\x00b")))
+        assert await ref.ask(Do(lambda me: me.recall_all(Position))) == {"a\x00": Position(2), "\x00": Position(1)}
