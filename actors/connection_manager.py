@@ -38,6 +38,7 @@ from actors.protocol import (
     UseEndpoint,
 )
 from actors.resilience import BreakerConfig, BreakerState, CircuitBreaker, Permit, RateLimiter, RollingWindow
+from actors.transport.failures import public_url
 from supervisor import Actor, Down, Message, Monitor, Ref
 
 __all__ = ["ConnectionManager"]
@@ -96,6 +97,8 @@ class ConnectionManager(Actor[ConnectionMessage]):
     _banned_until: float = field(init=False, default=-math.inf)
     _failed_at: dict[str, float] = field(init=False, factory=dict)
     """{endpoint: when its last failure was, unless it succeeded since}"""
+    _out: bool = field(init=False, default=False)
+    """No attempt to open a stream connection has succeeded since one failed."""
 
     async def on_start(self) -> None:
         """Know the endpoints; recall which breakers were open. Cancellation: atomic."""
@@ -204,6 +207,7 @@ class ConnectionManager(Actor[ConnectionMessage]):
         if outcome.error is None:
             breaker.record_success(permit, now)
             self._failed_at.pop(granted.endpoint.name, None)
+            self._out = self._out and granted.endpoint.role is not Role.STREAM
         elif outcome.blameless:
             breaker.release(permit)
         else:
@@ -212,10 +216,19 @@ class ConnectionManager(Actor[ConnectionMessage]):
             if outcome.banned and outcome.open_until is not None and granted.endpoint.role is Role.REST:
                 self._ban(outcome.open_until)
                 self._remember_spent(now)
-            self.context.log.info("attempt failed", endpoint=granted.endpoint.name, error=outcome.error)
+            self._log_failure(granted.endpoint, outcome.error)
         if outcome.error is not None:
             self._drop(outcome.lease)
         self._report(granted.endpoint)
+
+    def _log_failure(self, endpoint: Endpoint, error: str) -> None:
+        """The first failure of an outage is for everybody: it is all that who watches warnings learns of a missing network."""
+        log = self.context.log
+        if endpoint.role is Role.STREAM and not self._out:
+            self._out = True
+            log.warning("cannot connect", endpoint=endpoint.name, url=public_url(endpoint.url), error=error)
+        else:
+            log.info("attempt failed", endpoint=endpoint.name, error=error)
 
     def _drop(self, lease: int) -> None:
         granted = self._leases.pop(lease, None)

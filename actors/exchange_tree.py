@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from actors.connection_manager import ConnectionManager
+from actors.errors.checks import kind_of, refuse
 from actors.feeds import feed_of
 from actors.health_monitor import HealthMonitor
 from actors.link_state import LinkLimits
@@ -35,6 +36,7 @@ from supervisor import (
     SupervisorSpec,
     Topic,
 )
+from supervisor.backoff import is_number
 
 __all__ = ["TreeOptions", "exchange_tree", "subscription_to"]
 
@@ -42,16 +44,27 @@ OWN_BUDGET = Intensity(5, 60.0, scope=Scope.CHILD, exhausted=Exhausted.GIVE_UP)
 """Streams and workers: one that is broken is parked and alarmed, its siblings stream on."""
 
 
+def _check_health_ttl(options: TreeOptions, attribute: Attribute[Any], value: Any) -> None:
+    beat = options.stream.beat
+    if not is_number(value) or value <= beat:
+        # A report that does not count until the next one comes would make every stream UNKNOWN in between.
+        refuse(options, attribute, value, f"seconds above stream.beat={beat!r}, for example health_ttl={10 * beat!r}")
+
+
 @frozen(kw_only=True)
 class TreeOptions:
-    """What can be tuned in an exchange's tree."""
+    """What can be tuned in an exchange's tree.
 
-    breaker: BreakerConfig = field(factory=BreakerConfig)
-    links: LinkLimits = field(factory=LinkLimits)
-    stream: StreamOptions = field(factory=StreamOptions)
-    health_ttl: float = 10.0
-    """Seconds that a report of vitals counts."""
-    intensity: Intensity = Intensity(5, 10.0)
+    Raises:
+        SpecError: a field is out of its range; says what was given, what was expected and what to type.
+    """
+
+    breaker: BreakerConfig = field(factory=BreakerConfig, validator=kind_of(BreakerConfig, "a BreakerConfig"))
+    links: LinkLimits = field(factory=LinkLimits, validator=kind_of(LinkLimits, "a LinkLimits"))
+    stream: StreamOptions = field(factory=StreamOptions, validator=kind_of(StreamOptions, "a StreamOptions"))
+    health_ttl: float = field(default=10.0, validator=_check_health_ttl)
+    """Seconds that a report of vitals counts; more than the streams' `beat`."""
+    intensity: Intensity = field(default=Intensity(5, 10.0), validator=kind_of(Intensity, "an Intensity"))
     """Of the exchange's supervisor and its groups."""
 
 
@@ -67,18 +80,20 @@ def exchange_tree(
 
     Args:
         exchange: its adapter, `Binance.production()`.
-        feeds: the topics to subscribe to from the start, `[trades("binance:BTC/USDT"), ...]`.
+        feeds: the topics to subscribe to from the start, `[trades("binance:BTC/USDT"), ...]`. Who subscribes to a topic that is
+            neither here nor in a `Want` hears nothing: nobody knows of it.
         transport: opens stream connections; None: WebSockets.
         open_rest: makes REST clients; None: httpx.
         options: what can be tuned.
 
     Raises:
-        SpecError: a feed of another venue, or not a feed.
+        SpecError: an argument of the wrong kind, or a feed of another venue.
         UnknownInstrument: an instrument that cannot be one here.
     """
-    options = options or TreeOptions()
-    transport = transport or WebSocketTransport()
-    rest = open_rest or HttpRest
+    options = TreeOptions() if options is None else options
+    transport = WebSocketTransport() if transport is None else transport
+    rest = HttpRest if open_rest is None else open_rest
+    _check(exchange, feeds, transport, rest, options)
     wanted = tuple(subscription_to(exchange, topic) for topic in feeds)
     connections = partial(ConnectionManager, exchange, transport, options.breaker)
     backoff = Backoff(initial=0.1, maximum=5.0)
@@ -111,6 +126,24 @@ def exchange_tree(
     return SupervisorSpec(exchange.venue, [*managers, *groups], intensity=options.intensity, scoped=True)
 
 
+def _check(exchange: object, feeds: object, transport: object, open_rest: object, options: object) -> None:
+    """Refuse what is none; a class is not yet one."""
+    if isinstance(exchange, type) or not isinstance(exchange, Exchange):
+        raise SpecError("exchange_tree.exchange", exchange, "an adapter, such as Binance.production()")
+    if isinstance(feeds, str | Topic) or not isinstance(feeds, Iterable):
+        raise SpecError("exchange_tree.feeds", feeds, f"a list of feeds, such as [{_example(exchange)}]")
+    if isinstance(transport, type) or not isinstance(transport, Transport):
+        raise SpecError("exchange_tree.transport", transport, "a Transport, such as WebSocketTransport(), or None")
+    if not callable(open_rest):
+        raise SpecError("exchange_tree.open_rest", open_rest, "what makes a REST client, such as HttpRest, or None")
+    if not isinstance(options, TreeOptions):
+        raise SpecError("exchange_tree.options", options, "a TreeOptions, such as TreeOptions(health_ttl=10.0), or None")
+
+
+def _example(exchange: Exchange) -> str:
+    return f'trades("{exchange.venue}:BTC/USDT")'
+
+
 def subscription_to(exchange: Exchange, topic: Topic[Any]) -> Subscription:
     """The subscription behind a feed's topic.
 
@@ -118,10 +151,12 @@ def subscription_to(exchange: Exchange, topic: Topic[Any]) -> Subscription:
         SpecError: the topic is of another venue, or not a feed.
         UnknownInstrument: an instrument that cannot be one here.
     """
+    if not isinstance(topic, Topic):
+        raise SpecError("feed", topic, f"a feed, such as {_example(exchange)}")
     try:
         feed, venue, canonical = feed_of(topic)
     except ValueError:
-        raise SpecError("feed", topic.key, 'a feed, such as trades("binance:BTC/USDT")') from None
+        raise SpecError("feed", topic.key, f"a feed, such as {_example(exchange)}") from None
     if venue != exchange.venue:
-        raise SpecError("feed", topic.key, f"a feed of {exchange.venue}, such as trades('{exchange.venue}:BTC/USDT')")
+        raise SpecError("feed", topic.key, f"a feed of {exchange.venue}, such as {_example(exchange)}")
     return Subscription(exchange.instrument(canonical), Feed(feed))

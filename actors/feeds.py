@@ -1,4 +1,8 @@
-"""The topics that market data travels on: `root.subscription(trades("binance:BTC/USDT"))`."""
+"""The topics that market data travels on: `root.subscription(trades("binance:BTC/USDT"))`.
+
+A topic is only a name. What it names is delivered if it was given to `exchange_tree` or asked for with `Want`; on one that
+nobody wants there is nothing to hear, not even a rejection.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ def trades(instrument: str | InstrumentId) -> Topic[TradeEvent]:
     """Every trade of an instrument, and markers where the stream has a hole.
 
     Raises:
-        UnknownInstrument: the text is not `venue:BASE/QUOTE`.
+        UnknownInstrument: the text is not `venue:BASE/QUOTE`, the symbol in capitals.
     """
     return Topic(_key(Feed.TRADES, instrument))
 

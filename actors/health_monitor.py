@@ -49,10 +49,13 @@ class HealthMonitor(Actor[HealthMessage]):
                 if health is None:
                     health = self._components[component] = Health(component, ttl=self.ttl)
                 self._critical[component], self._reported[component] = critical, now
-                self._tell(health.report(readings, now))
+                for change in health.report(readings, now):
+                    self._tell(change)
             case Tick():
                 for health in list(self._components.values()):
-                    self._tell(health.check(now))
+                    outlived = health.check(now)
+                    if outlived is not None:
+                        self._tell(outlived)
                     if now - self._reported[health.component] > self.forget_after:
                         del self._components[health.component], self._critical[health.component]
                         del self._reported[health.component]
@@ -62,9 +65,7 @@ class HealthMonitor(Actor[HealthMessage]):
                 return {"": combine(levels, critical=vital), **levels}
         return None
 
-    def _tell(self, change: HealthChange | None) -> None:
-        if change is None:
-            return
+    def _tell(self, change: HealthChange) -> None:
         said = HealthChanged(change.component, change.before, change.after, change.at, self.venue)
         self.publish(HEALTH_CHANGES, said)
         log = self.context.log.warning if change.after in LOUD else self.context.log.info

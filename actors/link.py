@@ -7,6 +7,7 @@ costs no restart.
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from actors.reconnection import Abandon, BackOff, Reconnect, Reconnection, Verdi
 from actors.resilience import RollingWindow
 from actors.transport.failures import public_url
 from supervisor import ActorCrashed, AskTimeout, MailboxFull, NoSuchActor, Ref
+from supervisor.exits import classify, error_of
 
 __all__ = ["Link", "LinkListener"]
 
@@ -119,6 +121,8 @@ class Link:
     reconnection: Reconnection
     endpoint: Endpoint | None = field(init=False, default=None)
     """Where the open connection goes to; None without one."""
+    pinged_at: float = field(init=False, default=-math.inf)
+    """When the exchange pinged last over the present connection."""
     _channel: Channel | None = field(init=False, default=None)
     _outgoing: _Outgoing | None = field(init=False, default=None)
     _window: RollingWindow = field(init=False)
@@ -189,6 +193,7 @@ class Link:
             return self.reconnection.failed(self.now(), self._random(), reason=error.reason)
         self.connections.tell(LeaseOutcome(lease.id))
         self.endpoint, self._channel, self._cut, self._hurried = lease.endpoint, channel, None, False
+        self.pinged_at = -math.inf
         try:
             reason, planned = await self._serve(channel, lease.endpoint)
         except BaseException as error:
@@ -240,6 +245,7 @@ class Link:
                 if frame.kind in DATA:
                     hand_out(session, frame)
                 elif frame.kind is FrameKind.PING:
+                    self.pinged_at = frame.arrived
                     self._queue(frame)
 
     async def _send_all(self, channel: Channel, outgoing: _Outgoing) -> None:
@@ -277,6 +283,7 @@ class Link:
 
 def _words(error: BaseException) -> str:
     """Why a life ended, for consumers."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return "the stream ended" if isinstance(error, anyio.get_cancelled_exc_class()) else f"the stream crashed: {error}"
+    crash = error_of(classify(error))
+    if crash is None or isinstance(crash, anyio.get_cancelled_exc_class()):
+        return "the stream ended"
+    return f"the stream crashed: {crash}"

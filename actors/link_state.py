@@ -11,8 +11,9 @@
 Rule 1: every change of state stands in `TABLE`. What has no entry changes nothing, so that the machine is total.
 Rule 2: the counts turn what is told into sharper events, and do nothing else. A loss is LOST; the third within the window is
 FLAPPING, the sixth a STORM, the tenth EXHAUSTED. The fifth refusal in a row is EXHAUSTED too, and a connection lost before
-it delivered anything is a refusal: otherwise an endpoint that lets us in and stays silent would be tried for ever. Data over
-a fallback is FALLBACK_DATA, and data that flows unbroken for `stable_after` seconds is STABLE.
+it delivered anything is a refusal: otherwise an endpoint that lets us in and stays silent would be tried for ever. Unless it
+was PINGED: then the endpoint lives, and what is silent is the market. Data over a fallback is FALLBACK_DATA, and data that
+flows unbroken for `stable_after` seconds is STABLE.
 Rule 3: another endpoint begins without a record, so the counts end when a fallback comes into force or is lifted.
 """
 
@@ -22,9 +23,12 @@ from collections import deque
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NoReturn
+from typing import Any
 
-from attrs import Factory, define, field, frozen
+from attrs import Attribute, Factory, define, field, frozen
+
+from actors.errors.checks import count, refuse, seconds
+from supervisor.backoff import is_count
 
 __all__ = ["TABLE", "LinkChange", "LinkEvent", "LinkLimits", "LinkPhase", "LinkState"]
 
@@ -43,6 +47,8 @@ class LinkEvent(StrEnum):
     CONNECTED = "connected"
     """The endpoint let us in. That proves nothing until data comes, so no state follows."""
     DATA = "data"
+    PINGED = "pinged"
+    """The exchange pinged. That proves that the connection lives, and nothing of the data, so no state follows."""
     SILENT = "silent"
     """No data for longer than it may."""
     LOST = "lost"
@@ -122,8 +128,13 @@ TABLE: Mapping[tuple[LinkPhase, LinkEvent], LinkPhase] = MappingProxyType(
 _HOPELESS = frozenset({LinkEvent.EXHAUSTED, LinkEvent.GAVE_UP})
 
 
-def _refuse(field: str, value: object, expected: str) -> NoReturn:
-    raise ValueError(f"LinkLimits got {field}={value!r}; expected {expected}")
+def _no_less_than(lower: str, example: int) -> Any:
+    def check(limits: LinkLimits, attribute: Attribute[Any], value: object) -> None:
+        least = getattr(limits, lower)
+        if not is_count(value, least):
+            refuse(limits, attribute, value, f"a count, no less than {lower}={least}, for example {attribute.name}={example}")
+
+    return check
 
 
 @frozen(kw_only=True)
@@ -131,31 +142,21 @@ class LinkLimits:
     """The counts at which events become sharper.
 
     Raises:
-        ValueError: a count below 1, losses out of order, or a time that is not above 0.
+        SpecError: a count below 1, losses out of order, or a time that is not above 0.
     """
 
-    flapping: int = 3
+    flapping: int = field(default=3, validator=count(3))
     """Losses within the window that make FLAPPING."""
-    storm: int = 6
+    storm: int = field(default=6, validator=_no_less_than("flapping", 6))
     """Losses within the window that make a STORM."""
-    losses: int = 10
+    losses: int = field(default=10, validator=_no_less_than("storm", 10))
     """Losses within the window that make EXHAUSTED."""
-    within: float = 300.0
+    within: float = field(default=300.0, validator=seconds(300.0))
     """The window of losses, in seconds."""
-    refusals: int = 5
-    """Refusals in a row, without data between them, that make EXHAUSTED."""
-    stable_after: float = 15.0
+    refusals: int = field(default=5, validator=count(5))
+    """Refusals in a row, without data or a ping between them, that make EXHAUSTED."""
+    stable_after: float = field(default=15.0, validator=seconds(15.0))
     """Seconds of unbroken data that make STABLE."""
-
-    def __attrs_post_init__(self) -> None:
-        if not 1 <= self.flapping <= self.storm <= self.losses:
-            counts = (self.flapping, self.storm, self.losses)
-            _refuse("flapping, storm, losses", counts, "counts of 1 or more that do not fall, for example 3, 6, 10")
-        if self.refusals < 1:
-            _refuse("refusals", self.refusals, "a count of 1 or more, for example refusals=5")
-        for name in ("within", "stable_after"):
-            if not getattr(self, name) > 0:
-                _refuse(name, getattr(self, name), f"seconds above 0, for example {name}=15.0")
 
 
 @frozen
@@ -186,7 +187,7 @@ class LinkState:
     _losses: deque[float] = field(init=False)
     _refusals: int = field(default=0, init=False)
     _barren: bool = field(default=False, init=False)
-    """A connection is up that has not delivered anything yet."""
+    """A connection is up that has not delivered anything yet, not even a ping."""
     _flowing_since: float | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -217,6 +218,9 @@ class LinkState:
                 return self._refused()
             case LinkEvent.CONNECTED:
                 self._barren = True
+            case LinkEvent.PINGED:
+                self._refusals = 0
+                self._barren = False
             case LinkEvent.SILENT | LinkEvent.GAVE_UP:
                 self._flowing_since = None
             case LinkEvent.FALLBACK_ON | LinkEvent.FALLBACK_OFF:

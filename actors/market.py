@@ -9,7 +9,8 @@ Beside the data there are *markers*. A consumer sees every hole in its stream as
     Disconnected    the link is down; what follows is nothing until Resumed
     Resumed         data flows again, after `outage` seconds
     Gap             events between two ids are missing and were not filled
-    Rejected        this feed will never deliver: the exchange does not know it
+    Rejected        this feed does not deliver: the exchange refuses it, or does not have the symbol. The latter is repeated
+                    every 10 s, for who subscribes later; once the symbol is listed, it ends with Resumed
 """
 
 from __future__ import annotations
@@ -73,6 +74,9 @@ def split_instrument(text: str) -> tuple[str, str]:
     base, slash, quote = canonical.partition("/")
     if not (venue and colon and base and slash and quote):
         raise UnknownInstrument(text, "expected 'venue:BASE/QUOTE', for example 'binance:BTC/USDT'")
+    if canonical != canonical.upper():
+        # It would name a topic on which nothing is ever published.
+        raise UnknownInstrument(text, f"symbols are in capitals: type '{venue}:{canonical.upper()}'")
     return venue, canonical
 
 

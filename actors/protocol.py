@@ -46,6 +46,7 @@ __all__ = [
     "Probe",
     "Recovered",
     "RecoveryMessage",
+    "Repeat",
     "RequestLease",
     "RequestWeight",
     "SetSubscriptions",
@@ -256,7 +257,10 @@ class StreamStatus(Request[dict[str, Any]], frozen=True):
 
 
 class Want(Request[tuple[Rejected, ...]], frozen=True):
-    """Subscribe to these too. Answers which of them the exchange does not have; the others are on their way."""
+    """Subscribe to these too. Answers which of them the exchange does not have; the others are on their way.
+
+    What it does not have is said on the feed's topic too, every 10 s for who subscribes later, and delivered once it is listed.
+    """
 
     subscriptions: tuple[Subscription, ...]
 
@@ -265,6 +269,10 @@ class Unwant(Message, frozen=True):
     """Subscribe to these no longer."""
 
     subscriptions: tuple[Subscription, ...]
+
+
+class Repeat(Message, frozen=True):
+    """Time to say again what was rejected."""
 
 
 class Subscriptions(Request[tuple[Subscription, ...]], frozen=True):
@@ -276,7 +284,7 @@ StateMessage = LinkReport | EndpointDown | EndpointUp | LinkStates | Tick
 HealthMessage = Vitals | HealthReport | Tick
 RecoveryMessage = BookIncident | Down | Up | Gone
 StreamMessage = SetSubscriptions | ApplySnapshot | StreamStatus | EndpointInForce | Tick
-StreamManagerMessage = Want | Unwant | Subscriptions | Tick
+StreamManagerMessage = Want | Unwant | Subscriptions | Repeat | Tick
 
 CONNECTIONS: Name[ConnectionMessage] = Name("connections")
 STATES: Name[StateMessage] = Name("states")

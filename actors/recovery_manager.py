@@ -1,8 +1,8 @@
 """RecoveryManager: one worker per incident, however often it is reported.
 
-It remembers the open incidents and makes the workers match them, so that whichever dies, an incident that was reported is
-treated. An incident is over when its worker ended normally. One that a worker gave up is closed too, loudly; who still suffers
-reports again, and after a pause it is a new incident.
+It remembers nothing: a stream reports a book that is out of step at every beat, so whichever dies, this manager, a worker or
+their supervisor, the incident is treated. It is over when its worker ended normally. One that a worker gave up is closed too,
+loudly; who still suffers reports again, and after a pause it is a new incident.
 """
 
 from __future__ import annotations

@@ -7,8 +7,9 @@ times.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from types import MappingProxyType
 from typing import Any
 
 import anyio
@@ -29,6 +30,9 @@ OpenRest = Callable[[], AbstractAsyncContextManager[Rest]]
 LEAST_WAIT = 0.05
 """Seconds between two requests for leave, whatever the answer says."""
 
+BANS: Mapping[int, float] = MappingProxyType({429: 60.0, 418: 120.0})
+"""{status: seconds for which our address is banned where `Retry-After` does not say}: the minute over which weight is counted,
+and the shortest ban of Binance. Another endpoint is no way round: the ban is of the address, and grows with every request."""
 LONGEST_WAIT = 7 * 86_400.0
 """Seconds; what asks for more is no answer. The longest ban is of three days."""
 STREAM_GONE = Shutdown("the stream is gone")
@@ -106,9 +110,9 @@ async def fetch(actor: Actor[Any], request: RestRequest, rest: Rest) -> RestResp
     except ConnectFailed as error:
         connections.tell(LeaseOutcome(lease.id, error=error.reason))
         raise
-    banned = response.status in (418, 429)
+    banned = response.status in BANS
     if banned or response.status >= 500:
-        wait = _seconds(response.headers.get("retry-after", ""))
+        wait = _seconds(response.headers.get("retry-after", "")) or BANS.get(response.status, 0.0)
         until = now() + wait if wait > 0 else None
         connections.tell(LeaseOutcome(lease.id, error=f"HTTP {response.status}", open_until=until, banned=banned))
     else:

@@ -49,15 +49,20 @@ class StateManager(Actor[StateMessage]):
         limits: the counts around the transition table.
         forgive_after: seconds after which an endpoint that links gave up, but that accepts connections, is trusted again: no
             breaker will ever speak for it.
+        forget_after: seconds without a report after which a link is forgotten: it no longer exists. Longer than
+            a breaker stays open: until then a stream has nothing to report.
     """
 
     exchange: Exchange
     limits: LinkLimits = field(factory=LinkLimits)
     forgive_after: float = 300.0
+    forget_after: float = 600.0
     _links: dict[str, LinkState] = field(init=False, factory=dict)
     _at: dict[str, str] = field(init=False, factory=dict)
     """{link: the endpoint that its record is about}"""
     _in_force: dict[Role, str] = field(init=False, factory=dict)
+    _heard_of: dict[str, float] = field(init=False, factory=dict)
+    """{link: when it was reported on last}"""
     _given_up: dict[Role, dict[str, float]] = field(init=False, factory=dict)
     """{role: {endpoint: since when it is given up}}"""
     _broken: set[str] = field(init=False, factory=set)
@@ -88,6 +93,7 @@ class StateManager(Actor[StateMessage]):
                 self._choose(role)
             case Tick():
                 self._forgive()
+                self._forget()
             case LinkStates():
                 return {name: link.phase for name, link in self._links.items()}
         return None
@@ -100,7 +106,7 @@ class StateManager(Actor[StateMessage]):
         if report.endpoint != self._at.get(report.link, preferred):
             # Another endpoint begins without a record: what was held against the last one must not count against it.
             self._feed(report.link, link, LinkEvent.FALLBACK_OFF if report.endpoint == preferred else LinkEvent.FALLBACK_ON)
-        self._at[report.link] = report.endpoint
+        self._at[report.link], self._heard_of[report.link] = report.endpoint, self.context.runtime.now()
         self._feed(report.link, link, report.event)
         if link.wants_fallback and report.endpoint == self._in_force[Role.STREAM]:
             self._give_up(Role.STREAM, report.endpoint)
@@ -122,6 +128,12 @@ class StateManager(Actor[StateMessage]):
                 if endpoint not in self._broken and now - since >= self.forgive_after:
                     del given_up[endpoint]
                     self._choose(role)
+
+    def _forget(self) -> None:
+        now = self.context.runtime.now()
+        for link, heard_of in list(self._heard_of.items()):
+            if now - heard_of > self.forget_after:
+                del self._links[link], self._at[link], self._heard_of[link]
 
     def _choose(self, role: Role) -> None:
         """Put the best endpoint in force: the most preferred that is not given up, else the one given up longest ago."""

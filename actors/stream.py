@@ -4,26 +4,30 @@
 
 Its promise: after an abort every subscription delivers again. It remembers what it is subscribed to, so a new life after a
 crash does the same. It watches silence: a connection on which nothing arrives is cut, a subscription that is quiet among lively
-ones is asked for again alone. Books are kept by `book.BookSync`; what needs a snapshot is told to the RecoveryManager.
+ones is asked for again alone, and each time that was of no use it waits longer. An exchange that pings is not blamed for it.
+Books are kept by `book.BookSync`; what needs a snapshot is told to the RecoveryManager.
 
 Data goes from the socket to the topics in the reading task, without passing the mailbox: the mailbox is for what others want of
 the stream.
 
 What consumers are told, once per hole and subscription: Disconnected, then nothing, then Resumed, then Gap where ids say what
-is missing, then data. A hole without Disconnected is a Gap alone.
+is missing, then data. A hole without Disconnected is a Gap alone. The time before the first data is no hole, unless no
+connection can be opened: then it is Disconnected as well.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import Attribute, define, field, frozen
 from msgspec import structs
 
 from actors.book import Applied, BookSync, Desynchronised, LocalBook, Stale, Synced, SyncState
 from actors.errors import BadFrame
+from actors.errors.checks import count, kind_of, refuse, seconds
 from actors.feeds import feed_topic
 from actors.link import Link
 from actors.link_state import LinkEvent
@@ -49,11 +53,14 @@ from actors.reconnection import Reconnection
 from actors.route import Route
 from actors.vitals import Reading, Vital
 from supervisor import Actor, Backoff, Message
+from supervisor.backoff import is_number
 
 __all__ = ["FloodOfBadFrames", "Stream", "StreamOptions"]
 
 REPEATED = 1_000
 """A trade's id that is further behind than this is no repetition: the exchange has begun anew."""
+PINGS_MISSED = 3
+"""Times the interval of the exchange's pings without any: the connection is dead."""
 SILENCE: Mapping[Feed, float] = {Feed.TRADES: 60.0, Feed.QUOTES: 15.0, Feed.BOOK: 15.0}
 
 
@@ -61,20 +68,34 @@ class FloodOfBadFrames(RuntimeError):
     """So many frames were unusable that the connection, or our understanding of it, is broken: this life ends."""
 
 
+def _check_silence(options: StreamOptions, attribute: Attribute[Any], value: Any) -> None:
+    fine = isinstance(value, Mapping) and all(
+        isinstance(feed, Feed) and is_number(patience) and patience > 0 for feed, patience in value.items()
+    )
+    if not fine:
+        feeds = ", ".join(f"Feed.{feed.name}" for feed in Feed)
+        expected = f"seconds above 0 for any of {feeds}, for example silence={{Feed.TRADES: 60.0}}"
+        refuse(options, attribute, value, expected)
+
+
 @frozen(kw_only=True)
 class StreamOptions:
-    """How patient a stream is. Times in seconds."""
+    """How patient a stream is. Times in seconds.
 
-    silence: Mapping[Feed, float] = field(factory=lambda: dict(SILENCE))
+    Raises:
+        SpecError: a field is out of its range; says what was given, what was expected and what to type.
+    """
+
+    silence: Mapping[Feed, float] = field(factory=lambda: dict(SILENCE), validator=_check_silence)
     """How long each feed may be quiet on an open connection."""
-    beat: float = 1.0
+    beat: float = field(default=1.0, validator=seconds(1.0))
     """How often it looks after itself and reports its vitals."""
-    book_levels: int = 20
+    book_levels: int = field(default=20, validator=count(20))
     """Levels per side that a `Book` event carries."""
-    bad_frames: int = 100
+    bad_frames: int = field(default=100, validator=count(100))
     """Unusable frames within `bad_frames_within` that are a flood."""
-    bad_frames_within: float = 10.0
-    reconnect: Backoff = Backoff(initial=1.0, maximum=30.0, jitter=0.1)
+    bad_frames_within: float = field(default=10.0, validator=seconds(10.0))
+    reconnect: Backoff = field(default=Backoff(initial=1.0, maximum=30.0, jitter=0.1), validator=kind_of(Backoff, "a Backoff"))
 
 
 class _Remembered(Message, frozen=True):
@@ -108,6 +129,10 @@ class Stream(Actor[StreamMessage]):
     _connected_at: float = field(init=False, default=0.0)
     _last_data: float | None = field(init=False, default=None)
     """When data came last over the present connection. Answers are no data: an endpoint that only answers is dead."""
+    _delivered: bool = field(init=False, default=False)
+    """Something was delivered in this life."""
+    _blameless: bool = field(init=False, default=False)
+    """The present connection was cut for its silence although the exchange pinged: no verdict on the endpoint."""
     _reported: tuple[int, int] = field(init=False, default=(0, 0))
 
     async def on_start(self) -> None:
@@ -115,6 +140,8 @@ class Stream(Actor[StreamMessage]):
         self._bad = deque(maxlen=self.options.bad_frames)
         remembered = self.recall(_Remembered)
         self._set(self.subscriptions if remembered is None else remembered.subscriptions)
+        for route in self._routes.values():
+            route.told = self.context.incarnation > 1  # by the life before this one, when its connection or itself ended
         self._link = Link(
             exchange=self.exchange,
             transport=self.transport,
@@ -182,13 +209,16 @@ class Stream(Actor[StreamMessage]):
 
     def link_up(self, session: Session, endpoint: Endpoint) -> None:
         """A fresh connection: ask for everything."""
-        self._session, self._connected_at, self._last_data = session, self._now(), None
+        self._session, self._connected_at, self._last_data, self._blameless = session, self._now(), None, False
         for route in self._routes.values():
             route.watched, route.heard, route.refusals = self._connected_at, False, 0
         self._say(session.subscribe(list(self._routes)))
         self._report(LinkEvent.CONNECTED, endpoint)
 
     def link_refused(self, endpoint: Endpoint, reason: str) -> None:
+        """An attempt failed: who has not heard it yet must not wait for data in silence."""
+        for route in self._routes.values():
+            self._tell(route, f"cannot connect: {reason}")
         self._report(LinkEvent.REFUSED, endpoint)
 
     def link_waits(self, until: float, reason: str) -> None:
@@ -197,7 +227,8 @@ class Stream(Actor[StreamMessage]):
     def link_lost(self, endpoint: Endpoint, reason: str) -> None:
         """The connection is over: say so to all who listen."""
         self.link_ended(reason)
-        self._report(LinkEvent.LOST, endpoint)
+        if not self._blameless:
+            self._report(LinkEvent.LOST, endpoint)
 
     def link_ended(self, reason: str) -> None:
         """This life is over, or its connection: say so to all who listen."""
@@ -233,6 +264,7 @@ class Stream(Actor[StreamMessage]):
 
     def _deliver(self, route: Route, event: Any, received: float) -> None:
         route.last_data = route.watched = received
+        route.fruitless = 0
         if route.since is not None:
             self._resume(route)
         self.publish(route.topic, event)
@@ -260,6 +292,7 @@ class Stream(Actor[StreamMessage]):
         first, route.heard = not route.heard, True
         # The feed is not silent. But nothing was delivered, and health must see a book that stays out of step.
         route.watched = delta.received
+        route.fruitless = 0
         if isinstance(outcome, Desynchronised):
             self._gap(route, outcome.after_id, outcome.before_id)
             self._need_snapshot(route)
@@ -283,7 +316,8 @@ class Stream(Actor[StreamMessage]):
         self.lookup(RECOVERY).tell(BookIncident(route.subscription.instrument, self.context.ref))
 
     def _resume(self, route: Route) -> None:
-        since, route.since = route.since, None
+        self._delivered = True
+        since, route.since, route.told = route.since, None, False
         outage = 0.0 if since is None else self._now() - since
         self.publish(route.topic, Resumed(subscription=route.subscription, outage=outage))
         gap, route.gap = route.gap, None
@@ -291,8 +325,15 @@ class Stream(Actor[StreamMessage]):
             self.publish(route.topic, gap)
 
     def _interrupt(self, route: Route, reason: str) -> None:
+        """Data stops: say so."""
         if route.since is None:
             route.since = self._now()
+            self._tell(route, reason)
+
+    def _tell(self, route: Route, reason: str) -> None:
+        """There is no data: say so, unless it was said."""
+        if not route.told:
+            route.told = True
             self.publish(route.topic, Disconnected(subscription=route.subscription, reason=reason))
 
     def _gap(self, route: Route, after_id: int, before_id: int) -> None:
@@ -328,11 +369,15 @@ class Stream(Actor[StreamMessage]):
     def _look_after(self) -> None:
         now, session, endpoint = self._now(), self._session, self._link.endpoint
         if session is not None and endpoint is not None:
-            quiet = [route for route in self._routes.values() if now - route.watched >= route.patience]
+            quiet = [route for route in self._routes.values() if now - route.watched >= route.patience_now]
             flowed = self._connected_at if self._last_data is None else self._last_data
-            if quiet and now - flowed >= min(route.patience for route in quiet):
-                self._report(LinkEvent.SILENT, endpoint)
-                self._link.cut(f"nothing came for {now - flowed:.1f} s")
+            dead_after = PINGS_MISSED * self.exchange.limits.server_ping
+            lives = now - self._link.pinged_at < dead_after
+            enough = min([route.patience_now for route in quiet] + ([] if lives else [dead_after]), default=math.inf)
+            if self._link.pinged_at >= now - self.options.beat:
+                self._report(LinkEvent.PINGED, endpoint)
+            if now - flowed >= enough:
+                self._give_up(quiet, endpoint, f"nothing came for {now - flowed:.1f} s", blameless=lives)
             else:
                 for route in quiet:
                     self._ask_again(session, route, now)
@@ -343,14 +388,22 @@ class Stream(Actor[StreamMessage]):
                     self._need_snapshot(route)
         self._report_vitals(now)
 
+    def _give_up(self, quiet: list[Route], endpoint: Endpoint, reason: str, *, blameless: bool) -> None:
+        """Nothing is delivered: try another connection."""
+        self._blameless = blameless
+        for route in quiet:
+            route.fruitless += 1
+        self._report(LinkEvent.SILENT, endpoint)
+        self._link.cut(reason)
+
     def _ask_again(self, session: Session, route: Route, now: float) -> None:
-        """Others deliver, this one does not: subscribe it anew, alone, and not more often than its patience."""
-        if now - route.renewed >= route.patience:
-            route.renewed = now
-            self._interrupt(route, f"quiet for {now - route.watched:.1f} s")
-            self.context.log.warning("subscription quiet", subscription=str(route.subscription))
-            self._say(session.unsubscribe([route.subscription]))
-            self._say(session.subscribe([route.subscription]))
+        """Others deliver, this one does not: subscribe it anew, alone."""
+        self._interrupt(route, f"quiet for {now - route.watched:.1f} s")
+        self.context.log.warning("subscription quiet", subscription=str(route.subscription))
+        route.watched = now
+        route.fruitless += 1
+        self._say(session.unsubscribe([route.subscription]))
+        self._say(session.subscribe([route.subscription]))
 
     def _report_vitals(self, now: float) -> None:
         frames, bad = self._frames - self._reported[0], self._bad_frames - self._reported[1]
@@ -359,6 +412,8 @@ class Stream(Actor[StreamMessage]):
         if self._routes:
             share = max((now - route.last_data) / route.patience for route in self._routes.values())
             readings.append(Reading(Vital.SILENCE, share))
+            if not self._delivered and share < 1.0:
+                readings.clear()  # nothing came yet, and nothing need have come: that is not known to be healthy
         self.lookup(HEALTH).tell(Vitals(self._name, tuple(readings)))
 
     def _count_bad(self, error: BadFrame) -> None:

@@ -156,8 +156,9 @@ def worst(levels: Iterable[HealthLevel], default: HealthLevel = HealthLevel.UNKN
 
 
 def raw_level(readings: Iterable[Reading], thresholds: Mapping[Vital, Thresholds] = THRESHOLDS) -> HealthLevel:
-    """The level of one report: that of its worst measurement, UNKNOWN without any."""
-    return worst(reading.level(thresholds) for reading in readings)
+    """The level of one report: that of its worst measurement, UNKNOWN without any. What is not a number says nothing."""
+    levels = (reading.level(thresholds) for reading in readings)
+    return worst(level for level in levels if level is not HealthLevel.UNKNOWN)
 
 
 def combine(levels: Mapping[str, HealthLevel], *, critical: Collection[str]) -> HealthLevel:
@@ -223,23 +224,21 @@ class Health:
         """The level at this moment; UNKNOWN if the last report is older than its time to live."""
         return self._level if now <= self._reported + self.ttl else HealthLevel.UNKNOWN
 
-    def report(self, readings: Iterable[Reading], now: float) -> HealthChange | None:
-        """Take in one report of measurements and return the change of level it made, or None.
+    def report(self, readings: Iterable[Reading], now: float) -> tuple[HealthChange, ...]:
+        """Take in one report of measurements and return the changes of level, oldest first: first what time alone has made of
+        the level since the last report, then what this one makes of it.
 
         The first report after UNKNOWN gives the level by itself: there is nothing to be cautious about. A report without a
         single number says nothing and is none.
         """
-        self.check(now)
-        levels = {reading: reading.level(self.thresholds) for reading in readings}
-        raw = worst(levels.values())
-        if raw is HealthLevel.UNKNOWN:
-            return None
-        self._reported = now
-        self._raw.append(raw)
-        if self._level is HealthLevel.UNKNOWN:
-            return self._go(raw, now)
-        at_once = [level for reading, level in levels.items() if reading.vital in AT_ONCE and level is not HealthLevel.UNKNOWN]
-        return self._go(worst([self._settled(), *at_once]), now)
+        changes = [self.check(now)]
+        readings = tuple(readings)
+        raw = raw_level(readings, self.thresholds)
+        if raw is not HealthLevel.UNKNOWN:
+            self._reported = now
+            self._raw.append(raw)
+            changes.append(self._go(self._judged(raw, readings), now))
+        return tuple(change for change in changes if change is not None)
 
     def check(self, now: float) -> HealthChange | None:
         """Let time pass: a report that has outlived its time to live makes the level UNKNOWN, from that moment on."""
@@ -247,6 +246,14 @@ class Health:
             return None
         self._raw.clear()
         return self._go(HealthLevel.UNKNOWN, self._reported + self.ttl)
+
+    def _judged(self, raw: HealthLevel, readings: Iterable[Reading]) -> HealthLevel:
+        """The level after a report whose own level is `raw`."""
+        if self._level is HealthLevel.UNKNOWN:
+            return raw
+        at_once = raw_level((reading for reading in readings if reading.vital in AT_ONCE), self.thresholds)
+        settled = self._settled()
+        return settled if at_once is HealthLevel.UNKNOWN else worst([settled, at_once])
 
     def _settled(self) -> HealthLevel:
         """The level that hysteresis makes of the last reports."""

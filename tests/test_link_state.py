@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -7,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.link_state import TABLE, LinkChange, LinkEvent, LinkLimits, LinkPhase, LinkState
+from supervisor import SpecError
 
 HEALTHY, DEGRADED, UNSTABLE, FAILING, FAILED, RECOVERING, FALLBACK = LinkPhase
-CONNECTED, DATA, SILENT, LOST, REFUSED, GAVE_UP, FALLBACK_ON, FALLBACK_OFF, *DERIVED = LinkEvent
+CONNECTED, DATA, PINGED, SILENT, LOST, REFUSED, GAVE_UP, FALLBACK_ON, FALLBACK_OFF, *DERIVED = LinkEvent
 STABLE, FLAPPING, STORM, EXHAUSTED, FALLBACK_DATA = DERIVED
-TOLD = [CONNECTED, DATA, SILENT, LOST, REFUSED, GAVE_UP, FALLBACK_ON, FALLBACK_OFF]
+TOLD = [CONNECTED, DATA, PINGED, SILENT, LOST, REFUSED, GAVE_UP, FALLBACK_ON, FALLBACK_OFF]
 
 
 def link(phase: LinkPhase, **limits: Any) -> LinkState:
@@ -96,6 +98,25 @@ def test_data_ends_the_row_of_refusals() -> None:
 
 def test_being_let_in_does_not_end_the_row_of_refusals() -> None:
     assert fed(link(HEALTHY), *[REFUSED] * 4, CONNECTED, REFUSED) is FAILED
+
+
+def test_a_connection_that_was_pinged_and_then_lost_is_no_refusal() -> None:
+    assert fed(link(HEALTHY), CONNECTED, PINGED, LOST) is DEGRADED
+
+
+def test_a_ping_ends_the_row_of_refusals() -> None:
+    assert fed(link(HEALTHY), *[REFUSED] * 4, CONNECTED, PINGED, REFUSED) is FAILING
+
+
+@pytest.mark.parametrize("phase", LinkPhase)
+def test_a_ping_proves_nothing_of_the_data(phase: LinkPhase) -> None:
+    assert fed(link(phase), PINGED) is phase
+
+
+def test_a_ping_is_no_unbroken_data() -> None:
+    machine = link(RECOVERING)
+    machine.feed(PINGED, 0.0)
+    assert fed(machine, DATA, now=100.0) is RECOVERING
 
 
 def test_a_connection_lost_before_any_data_is_a_refusal() -> None:
@@ -219,20 +240,26 @@ def test_the_bounds_themselves_are_allowed() -> None:
     assert LinkLimits(flapping=1, storm=1, losses=1, refusals=1)
 
 
+COUNTS = [0, -1, 1.5, True, "5", None]
+TIMES = [0, -1.0, math.nan, math.inf, True, "15", None]
+
+
 @pytest.mark.parametrize(
-    ("wrong", "sentence"),
+    ("name", "value", "expected"),
     [
-        ({"flapping": 0}, "flapping, storm, losses=(0, 6, 10); expected counts of 1 or more"),
-        ({"storm": 2}, "flapping, storm, losses=(3, 2, 10); expected counts of 1 or more that do not fall"),
-        ({"refusals": 0}, "refusals=0; expected a count of 1 or more"),
-        ({"within": 0.0}, "within=0.0; expected seconds above 0"),
-        ({"stable_after": -1.0}, "stable_after=-1.0; expected seconds above 0"),
+        *[("flapping", value, "a count of 1 or more, for example flapping=3") for value in COUNTS],
+        *[("storm", value, "a count, no less than flapping=3, for example storm=6") for value in [*COUNTS, 2]],
+        *[("losses", value, "a count, no less than storm=6, for example losses=10") for value in [*COUNTS, 5]],
+        *[("refusals", value, "a count of 1 or more, for example refusals=5") for value in COUNTS],
+        *[("within", value, "seconds above 0, for example within=300.0") for value in TIMES],
+        *[("stable_after", value, "seconds above 0, for example stable_after=15.0") for value in TIMES],
     ],
 )
-def test_wrong_limits_are_refused(wrong: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(ValueError, match="LinkLimits got") as caught:
-        LinkLimits(**wrong)
-    assert sentence in str(caught.value)
+def test_wrong_limits_are_refused(name: str, value: Any, expected: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        LinkLimits(**{name: value})
+    assert (caught.value.field, caught.value.value) == (f"LinkLimits.{name}", value)
+    assert str(caught.value) == f"LinkLimits.{name} is {value!r}; expected {expected}"
 
 
 HISTORIES = st.lists(st.tuples(st.sampled_from(TOLD), st.sampled_from([0.0, 1.0, 15.0, 400.0])), max_size=60)

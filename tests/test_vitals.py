@@ -157,7 +157,7 @@ def test_a_silent_stream_is_degraded_with_the_first_report_at_its_limit() -> Non
         health.report([Reading(Vital.SILENCE, float(second), limit=30.0)], float(second))
     before = health.level(29.0)
     change = health.report([Reading(Vital.SILENCE, 30.0, limit=30.0)], 30.0)
-    assert (before, change) == (WARNING, HealthChange("stream", WARNING, DEGRADED, 30.0))
+    assert (before, change) == (WARNING, (HealthChange("stream", WARNING, DEGRADED, 30.0),))
 
 
 def test_a_stream_that_was_silent_takes_its_time_to_rise() -> None:
@@ -169,10 +169,10 @@ def test_a_stream_that_was_silent_takes_its_time_to_rise() -> None:
     assert levels == [HEALTHY, DEGRADED, DEGRADED, DEGRADED, HEALTHY]
 
 
-def test_a_report_that_changes_nothing_returns_none() -> None:
+def test_a_report_that_changes_nothing_returns_no_change() -> None:
     health = Health("stream")
     reported(health, HEALTHY)
-    assert health.report([Reading(Vital.LAG, 0.0)], 1.0) is None
+    assert health.report([Reading(Vital.LAG, 0.0)], 1.0) == ()
 
 
 @pytest.mark.parametrize("readings", [[], [Reading(Vital.LAG, math.nan)]])
@@ -181,6 +181,17 @@ def test_a_report_without_a_number_is_none(readings: list[Reading]) -> None:
     reported(health, HEALTHY)
     health.report(readings, 8.0)
     assert health.level(11.0) is UNKNOWN
+
+
+@pytest.mark.parametrize("vital", [Vital.LAG, Vital.SILENCE])
+@pytest.mark.parametrize("level", [HEALTHY, WARNING])
+def test_a_measurement_that_is_not_a_number_does_not_discard_a_good_report(vital: Vital, level: HealthLevel) -> None:
+    health = Health("stream", ttl=10.0)
+    readings = [Reading(vital, math.nan), Reading(Vital.LAG, LAG[level])]
+    assert raw_level(readings) is level
+    health.report(readings, 0.0)
+    health.report(readings, 8.0)
+    assert health.level(12.0) is level
 
 
 def test_a_silence_that_is_not_a_number_does_not_hide_the_rest() -> None:
@@ -231,6 +242,29 @@ def test_the_history_holds_the_silence_too() -> None:
     reported(health, HEALTHY)
     reported(health, CRITICAL, now=60.0)
     assert [(change.after, change.at) for change in health.history] == [(HEALTHY, 0.0), (UNKNOWN, 10.0), (CRITICAL, 60.0)]
+
+
+def test_a_report_after_a_silence_returns_the_silence_too() -> None:
+    health = Health("stream", ttl=10.0)
+    reported(health, HEALTHY)
+    changes = health.report([Reading(Vital.LAG, 0.0)], 60.0)
+    assert changes == (HealthChange("stream", HEALTHY, UNKNOWN, 10.0), HealthChange("stream", UNKNOWN, HEALTHY, 60.0))
+
+
+def test_a_report_without_a_number_returns_the_silence_before_it() -> None:
+    health = Health("stream", ttl=10.0)
+    reported(health, HEALTHY)
+    assert health.report([], 60.0) == (HealthChange("stream", HEALTHY, UNKNOWN, 10.0),)
+
+
+@given(st.lists(st.tuples(st.sampled_from([*KNOWN, None]), st.floats(0, 50)), max_size=40))
+def test_what_is_returned_is_the_whole_history(reports: list[tuple[HealthLevel | None, float]]) -> None:
+    health, now, told = Health("stream"), 0.0, []
+    for level, pause in reports:
+        now += pause
+        value = math.nan if level is None else LAG[level]
+        told += health.report([Reading(Vital.LAG, value)], now)
+    assert told == list(health.history)
 
 
 def test_the_history_is_bounded() -> None:

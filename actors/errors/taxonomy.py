@@ -144,7 +144,7 @@ class RecordingError(ActorsError, ValueError):
 
     def __init__(self, path: str, line: int, reason: str, skipped: int = 0) -> None:
         where = f"{path}, line {line}" if line else path
-        extra = f" ({skipped} lines skipped before)" if skipped else ""
+        extra = f" ({skipped} {'line' if skipped == 1 else 'lines'} skipped before)" if skipped else ""
         super().__init__(f"cannot read the recording {where}: {reason}{extra}")
         self.path = path
         self.line = line

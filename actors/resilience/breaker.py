@@ -27,12 +27,13 @@ import copy
 import math
 from collections import deque
 from enum import StrEnum
-from typing import NoReturn, Self
+from typing import Any, Self
 
-from attrs import Factory, define, field, frozen
+from attrs import Attribute, Factory, define, field, frozen
 
 from actors.errors import CircuitOpen
-from supervisor.backoff import Backoff
+from actors.errors.checks import count, number, refuse, seconds
+from supervisor.backoff import Backoff, is_count, is_number
 
 __all__ = ["BreakerConfig", "BreakerState", "BreakerStatistics", "CircuitBreaker", "Permit", "Transition"]
 
@@ -52,8 +53,21 @@ class BreakerState(StrEnum):
 _MANUAL = frozenset({BreakerState.ISOLATED, BreakerState.DISABLED, BreakerState.METRICS_ONLY})
 
 
-def _refuse(field: str, value: object, expected: str) -> NoReturn:
-    raise ValueError(f"BreakerConfig got {field}={value!r}; expected {expected}")
+def _check_minimum_calls(config: BreakerConfig, attribute: Attribute[Any], value: Any) -> None:
+    if not is_count(value) or value > config.window:
+        # A window that never holds enough calls would never trip (resilience4j #903).
+        expected = f"a count from 1 to window={config.window!r}, for example minimum_calls={min(20, config.window)}"
+        refuse(config, attribute, value, expected)
+
+
+def _check_open_maximum(config: BreakerConfig, attribute: Attribute[Any], value: Any) -> None:
+    if not is_number(value) or value < config.open_for:
+        example = f"for example open_maximum={10 * config.open_for!r}"
+        refuse(config, attribute, value, f"seconds, no less than open_for={config.open_for!r}, {example}")
+
+
+_check_rate = number(lambda rate: 0 < rate <= 1, "a share above 0, up to 1, or None", "0.5", optional=True)
+_check_factor = number(lambda factor: factor >= 1, "a number of 1 or more", "2.0")
 
 
 @frozen(kw_only=True)
@@ -61,48 +75,31 @@ class BreakerConfig:
     """When a breaker opens, for how long, and what closes it.
 
     Raises:
-        ValueError: a field is out of its range.
+        SpecError: a field is out of its range; says what was given, what was expected and what to type.
     """
 
-    failures: int = 5
+    failures: int = field(default=5, validator=count(5))
     """This many failures in a row open it."""
-    failure_rate: float | None = None
+    failure_rate: float | None = field(default=None, validator=_check_rate)
     """This share of failures among the last calls opens it, above 0 to 1; None: the rate does not matter."""
-    window: int = 100
+    window: int = field(default=100, validator=count(100))
     """How many calls the rate looks back on."""
-    minimum_calls: int = 20
+    minimum_calls: int = field(default=20, validator=_check_minimum_calls)
     """With fewer calls in the window there is no rate."""
-    open_for: float = 30.0
+    open_for: float = field(default=30.0, validator=seconds(30.0))
     """Seconds that the first opening lasts."""
-    open_factor: float = 2.0
+    open_factor: float = field(default=2.0, validator=_check_factor)
     """Each further opening lasts this many times longer, until a closing."""
-    open_maximum: float = 300.0
+    open_maximum: float = field(default=300.0, validator=_check_open_maximum)
     """Seconds; no opening lasts longer, unless the server names a time."""
-    probes: int = 1
+    probes: int = field(default=1, validator=count(1))
     """Probes in flight at once while it is half-open."""
-    successes: int = 2
+    successes: int = field(default=2, validator=count(2))
     """Successful probes that close it."""
-    probe_within: float = 60.0
+    probe_within: float = field(default=60.0, validator=seconds(60.0))
     """Seconds after which a probe that has not reported is written off as a failure."""
-    ask_again: float = 1.0
+    ask_again: float = field(default=1.0, validator=seconds(1.0))
     """Seconds after which a caller should ask again that was refused because all probes are in flight."""
-
-    def __attrs_post_init__(self) -> None:
-        for name in ("failures", "window", "minimum_calls", "probes", "successes"):
-            if getattr(self, name) < 1:
-                _refuse(name, getattr(self, name), f"a count of 1 or more, for example {name}=1")
-        for name in ("open_for", "probe_within", "ask_again"):
-            if not 0 < getattr(self, name) < math.inf:
-                _refuse(name, getattr(self, name), f"seconds above 0, for example {name}=30.0")
-        if self.failure_rate is not None and not 0 < self.failure_rate <= 1:
-            _refuse("failure_rate", self.failure_rate, "a share above 0, up to 1, for example failure_rate=0.5")
-        if self.minimum_calls > self.window:
-            # A window that never holds enough calls would never trip (resilience4j #903).
-            _refuse("minimum_calls", self.minimum_calls, f"no more than window={self.window!r}")
-        if not 1 <= self.open_factor < math.inf:
-            _refuse("open_factor", self.open_factor, "a number of 1 or more, for example open_factor=2.0")
-        if not self.open_for <= self.open_maximum < math.inf:
-            _refuse("open_maximum", self.open_maximum, f"seconds, no less than open_for={self.open_for!r}")
 
     def wait(self, opening: int) -> float:
         """Seconds that the n-th opening since the last closing lasts, counted from 1."""

@@ -122,6 +122,8 @@ class FakeExchange:
     """Streams that are confirmed and deliver nothing."""
     refused: dict[str, str] = field(factory=dict)
     """{stream: why a request with it is refused}"""
+    halted: set[str] = field(factory=set)
+    """Symbols that are not in the list of what is traded now."""
     refused_once: set[str] = field(factory=set)
     """Streams of which the next request is refused."""
     skip: Counter[str] = field(factory=Counter)
@@ -152,8 +154,9 @@ class FakeExchange:
         (found,) = [one for one in self.open if any(name.startswith(native.lower() + "@") for name in one.streams)]
         return found
 
-    def abort(self) -> None:
-        for connection in self.open:
+    def abort(self, *victims: Connection) -> None:
+        """Without victims: all connections."""
+        for connection in victims or self.open:
             connection.server.abort()
 
     def close(self) -> None:
@@ -229,7 +232,7 @@ class FakeExchange:
         if special is not None:
             return special
         if request.path.endswith("exchangeInfo"):
-            listed = [{"symbol": native, "status": "TRADING"} for native in self.symbols]
+            listed = [{"symbol": native, "status": "TRADING"} for native in self.symbols if native not in self.halted]
             return RestResponse(200, msgspec.json.encode({"symbols": listed}))
         return RestResponse(200, self.markets[request.params["symbol"]].depth(self.behind))
 

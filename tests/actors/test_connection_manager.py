@@ -261,6 +261,19 @@ async def test_a_retry_after_is_respected_at_every_endpoint() -> None:
         assert min(later) >= began + 90.0
 
 
+@pytest.mark.parametrize(("status", "seconds"), [(429, 60.0), (418, 120.0)])
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, {"Retry-After": "0"}], ids=str)
+async def test_a_ban_of_unknown_length_holds_at_every_endpoint_too(
+    status: int, seconds: float, headers: dict[str, str]
+) -> None:
+    exchange = FakeExchange(answer=lambda request: RestResponse(status, b"{}", headers))
+    async with running(exchange, feeds=[books(BTC)], wait=False) as bot:
+        await anyio.sleep(seconds - 1.0)
+        assert len(exchange.rest.calls) <= 2  # the list of symbols and the book may have been asked for at the same moment
+        exchange.answer = None
+        await bot.delivers(books(BTC), within=120.0)
+
+
 async def test_a_ban_is_remembered_across_a_crash() -> None:
     async with running(FakeExchange(answer=banned({"Retry-After": "90"})), feeds=[], beside=BESIDE) as bot:
         await until(lambda: bot.exchange.rest.calls)
@@ -304,3 +317,13 @@ async def test_a_better_rest_endpoint_is_returned_to() -> None:
         exchange.transport.admit()
         await bot.delivers()
         assert exchange.rest.calls[-1].base_url == "https://one"
+
+
+async def test_a_busy_endpoint_that_says_when_to_come_back_bans_no_other() -> None:
+    def first_is_busy(request: RestRequest) -> RestResponse | None:
+        return RestResponse(503, b"", {"retry-after": "3600"}) if exchange.rest.calls[-1].base_url == "https://one" else None
+
+    exchange = FakeExchange(answer=first_is_busy)
+    async with running(exchange, feeds=[books(BTC)], wait=False) as bot:
+        await bot.delivers(books(BTC), within=20.0)
+        assert {call.base_url for call in exchange.rest.calls} == {"https://one", "https://two"}

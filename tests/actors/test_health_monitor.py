@@ -6,15 +6,16 @@ import anyio
 import pytest
 
 from actors.exchange_tree import subscription_to
-from actors.feeds import quotes
+from actors.feeds import books, quotes
 from actors.market import Feed
 from actors.protocol import HEALTH, HEALTH_CHANGES, STREAMS, HealthReport, Unwant, Vitals
 from actors.vitals import HealthLevel, Reading, Vital
-from tests.actors.exchange import STREAM, Bot, running, until
+from tests.actors.exchange import STREAM, Bot, FakeExchange, no_answer, running, send, stream_of, until
 
 pytestmark = pytest.mark.anyio
 
 BTC = "binance:BTC/USDT"
+QUOTES = stream_of("BTCUSDT", Feed.QUOTES)
 
 
 def levels(bot: Bot, component: str) -> list[str]:
@@ -32,6 +33,10 @@ async def test_a_silent_stream_is_degraded_within_its_time() -> None:
         bot.follow(HEALTH_CHANGES)
         await bot.delivers()
         bot.exchange.stalled = True
+        # Between two beats: a level that came only with the second report after the limit would be too late.
+        await anyio.sleep(STREAM.beat / 2)
+        send(bot.exchange.open[0], {"stream": QUOTES, "data": bot.exchange.markets["BTCUSDT"].step()[Feed.QUOTES]})
+        await bot.delivers()
         last = bot.data(quotes(BTC))[-1].received
         await until(lambda: "degraded" in levels(bot, "BTCUSDT"))
         assert bot.seen[HEALTH_CHANGES.key][-1].at - last <= STREAM.silence[Feed.QUOTES] + STREAM.beat
@@ -55,6 +60,33 @@ async def test_a_stream_that_delivers_again_is_healthy_again() -> None:
         await until(lambda: levels(bot, "BTCUSDT")[-1] == "healthy")
 
 
+async def test_a_stream_that_never_connected_is_unknown_and_degraded_within_its_time() -> None:
+    exchange = FakeExchange()
+    exchange.transport.refuse()
+    async with running(exchange, feeds=[quotes(BTC)], wait=False) as bot:
+        bot.follow(HEALTH_CHANGES)
+        began = anyio.current_time()
+        await anyio.sleep(STREAM.silence[Feed.QUOTES] - STREAM.beat)
+        assert await bot.venue.ref(HEALTH).ask(HealthReport()) == {"": HealthLevel.UNKNOWN, "BTCUSDT": HealthLevel.UNKNOWN}
+        await until(lambda: levels(bot, "BTCUSDT") == ["degraded"])
+        assert anyio.current_time() - began <= STREAM.silence[Feed.QUOTES] + 2 * STREAM.beat
+
+
+async def test_a_stream_that_connected_and_has_delivered_nothing_yet_is_unknown() -> None:
+    async with running(FakeExchange(stalled=True), feeds=[quotes(BTC)], wait=False) as bot:
+        await anyio.sleep(STREAM.silence[Feed.QUOTES] - STREAM.beat)
+        assert bot.exchange.open
+        assert (await bot.venue.ref(HEALTH).ask(HealthReport()))["BTCUSDT"] is HealthLevel.UNKNOWN
+
+
+async def test_a_stream_is_healthy_with_its_first_data() -> None:
+    async with running(FakeExchange(tick=2.0), feeds=[quotes(BTC)], wait=False) as bot:
+        bot.follow(HEALTH_CHANGES)
+        await bot.delivers()
+        await anyio.sleep(STREAM.beat + 0.1)
+        assert levels(bot, "BTCUSDT") == ["healthy"]
+
+
 async def test_a_component_that_no_longer_reports_is_unknown() -> None:
     async with running(feeds=[]) as bot:
         bot.follow(HEALTH_CHANGES)
@@ -62,6 +94,16 @@ async def test_a_component_that_no_longer_reports_is_unknown() -> None:
         reported = anyio.current_time() - 0.5
         await until(lambda: levels(bot, "part") == ["healthy", "unknown"])
         assert anyio.current_time() - reported <= 10.0 + 1.1
+
+
+async def test_no_step_is_missed_when_a_report_comes_before_the_look_that_would_have_noticed_its_absence() -> None:
+    async with running(feeds=[]) as bot:
+        bot.follow(HEALTH_CHANGES)
+        await report(bot, 0.0)
+        for _ in range(40):
+            await anyio.sleep(10.01 - 0.5)
+            await report(bot, 0.0)
+        assert levels(bot, "part") == ["healthy", *["unknown", "healthy"] * 40]
 
 
 async def test_a_single_bad_report_moves_nothing() -> None:
@@ -106,3 +148,14 @@ async def test_a_stream_that_is_not_wanted_any_more_is_unknown() -> None:
         bot.follow(HEALTH_CHANGES)
         bot.venue.ref(STREAMS).tell(Unwant((subscription_to(bot.exchange.binance(), quotes(BTC)),)))
         await until(lambda: levels(bot, "BTCUSDT")[-1:] == ["unknown"])
+
+
+async def test_a_book_that_stays_out_of_step_is_not_healthy_though_its_feed_is_lively() -> None:
+    async with running(feeds=[books(BTC)]) as bot:
+        bot.follow(HEALTH_CHANGES)
+        bot.exchange.answer = no_answer
+        bot.exchange.skip[stream_of("BTCUSDT", Feed.BOOK)] = 1
+        await until(lambda: "degraded" in levels(bot, "BTCUSDT"), within=10.0)
+        bot.exchange.answer = None
+        await until(lambda: levels(bot, "BTCUSDT")[-1] == "healthy")
+        assert len(bot.exchange.connections) == 1

@@ -161,6 +161,29 @@ async def test_a_stream_over_a_fallback_is_in_fallback() -> None:
         assert bot.seen[LINK_CHANGES.key][-1].after is LinkPhase.FALLBACK
 
 
+async def test_a_link_that_has_not_been_reported_on_for_long_is_forgotten() -> None:
+    async with running(feeds=[]) as bot:
+        states = bot.venue.ref(STATES)
+        report(bot, LinkEvent.DATA, "stream-1", "gone")
+        report(bot, LinkEvent.DATA, "stream-1", "here")
+        await anyio.sleep(300.0)
+        report(bot, LinkEvent.DATA, "stream-1", "here")
+        await anyio.sleep(299.0)
+        assert set(await states.ask(LinkStates())) == {"gone", "here"}
+        await anyio.sleep(10.0)
+        assert set(await states.ask(LinkStates())) == {"here"}
+
+
+async def test_a_link_that_was_forgotten_begins_anew_when_it_is_reported_on_again() -> None:
+    async with running(feeds=[]) as bot:
+        states = bot.venue.ref(STATES)
+        report(bot, LinkEvent.REFUSED, "stream-1")
+        await anyio.sleep(700.0)
+        assert await states.ask(LinkStates()) == {}
+        report(bot, LinkEvent.SILENT, "stream-1")
+        assert await states.ask(LinkStates()) == {"link": LinkPhase.DEGRADED}
+
+
 @pytest.mark.parametrize("end", [crash, kill])
 async def test_what_is_in_force_survives_a_crash(end: Callable[[Any], None]) -> None:
     async with running() as bot:

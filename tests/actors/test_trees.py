@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -18,6 +20,7 @@ from actors.exchange_tree import exchange_tree, subscription_to
 from actors.feeds import books, feed_of, feed_topic, quotes, trades
 from actors.market import Feed
 from actors.protocol import HEALTH_CHANGES
+from actors.transport.failures import explain
 from supervisor import (
     ActorSpec,
     DynamicSupervisorSpec,
@@ -31,7 +34,7 @@ from supervisor import (
     open_supervisor,
 )
 from supervisor.testing import crash, kill
-from tests.actors.exchange import Bot, FakeExchange, Market, running
+from tests.actors.exchange import Bot, FakeExchange, Market, all_feeds, running, stream_of, until
 
 EXCHANGE = FakeExchange()
 BINANCE = EXCHANGE.binance()
@@ -55,6 +58,8 @@ def tree_of(spec: Any, path: str, found: Tree) -> Tree:
 
 TREE = tree_of(SPEC, "bot", {})
 PLACES = [child for _, children in TREE.values() for child in children]
+WORKERS = [f"bot/binance/recovery/workers/book {native}" for native in NATIVES]
+"""They live while a book is out of step."""
 
 
 def with_all_below(paths: list[str]) -> set[str]:
@@ -63,6 +68,8 @@ def with_all_below(paths: list[str]) -> set[str]:
 
 def what_the_tree_says(victim: str) -> set[str]:
     """Who gets a new life when this one dies."""
+    if victim in WORKERS:
+        return {victim}
     strategy, siblings = TREE[victim.rpartition("/")[0]]
     hit = siblings[siblings.index(victim) :] if strategy is Strategy.REST_FOR_ONE else [victim]
     return with_all_below(hit)
@@ -74,11 +81,23 @@ def lives(bot: Bot) -> dict[str, float]:
     return {child.path: round(tree.at - child.uptime, 6) for _, child in tree.flat() if child.uptime is not None}
 
 
+def incarnations(bot: Bot) -> dict[str, int]:
+    """{path: the number of its life}"""
+    return {child.path: child.incarnation for _, child in bot.root.snapshot().flat()}
+
+
 def place(root: Supervisor, path: str) -> Ref[Any]:
     *above, last = path.split("/")[1:]
     for name in above:
         root = root.supervisor(name)
     return root.child(last)
+
+
+async def keep_workers_busy(bot: Bot) -> None:
+    """Put every book out of step, and let no snapshot help."""
+    bot.exchange.behind = 5
+    bot.exchange.skip.update(stream_of(native, Feed.BOOK) for native in NATIVES)
+    await until(lambda: len(bot.workers.which_children()) == len(WORKERS))
 
 
 def tasks() -> int:
@@ -116,18 +135,44 @@ def test_the_groups_are_rest_for_one_and_the_rest_is_one_for_one() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("end", [crash, kill])
-@pytest.mark.parametrize("victim", PLACES)
+@pytest.mark.parametrize("victim", [*PLACES, *WORKERS])
 async def test_what_the_tree_says_restarts_and_nothing_else(victim: str, end: Callable[[Ref[Any]], None]) -> None:
+    there = {"bot", *PLACES}
     async with running(FakeExchange(ping_every=2.0)) as bot:
+        if victim in WORKERS:
+            await keep_workers_busy(bot)
+            there.update(WORKERS)
         before = lives(bot)
-        assert set(before) == {"bot", *PLACES}
+        assert set(before) == there
         await anyio.sleep(0.01)
         end(place(bot.root, victim))
-        await anyio.sleep(0.5)
-        await bot.delivers()
+        await anyio.sleep(1.0)
         after = lives(bot)
-        assert {path for path in PLACES if after.get(path) != before[path]} == what_the_tree_says(victim)
-        assert set(after) == {"bot", *PLACES}
+        assert {path for path in there if after.get(path) != before[path]} == what_the_tree_says(victim)
+        assert set(after) == there
+        bot.exchange.behind = 0
+        await bot.delivers()
+        assert all(lives(bot)[path] == after[path] for path in ("bot", *PLACES))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("native", ["BTCUSDT", "ETHUSDT", "BNBUSDT"])
+async def test_a_socket_that_dies_restarts_nobody_and_only_its_own_consumers_hear_of_it(native: str) -> None:
+    exchange = FakeExchange(symbols=("BTCUSDT", "ETHUSDT", "BNBUSDT"))
+    symbols = {"BTCUSDT": "BTC/USDT", "ETHUSDT": "ETH/USDT", "BNBUSDT": "BNB/USDT"}
+    async with running(exchange, feeds=all_feeds(*symbols.values())) as bot:
+        before, own = incarnations(bot), all_feeds(symbols[native])
+        bot.forget()
+        await bot.delivers()
+        exchange.abort(exchange.of(native))
+        await anyio.sleep(0.1)
+        await bot.delivers()
+        await anyio.sleep(5.0)
+        told = ["data", "Disconnected", "Resumed", "data"]
+        assert {topic: bot.words(topic) for topic in bot.topics} == {
+            topic: told if topic in own else ["data"] for topic in bot.topics
+        }
+        assert (incarnations(bot), len(exchange.open), len(exchange.connections)) == (before, 3, 4)
 
 
 @pytest.mark.anyio
@@ -186,6 +231,43 @@ async def test_a_tree_stops_whatever_the_exchange_does(hurt: str) -> None:
         began = anyio.current_time()
     assert anyio.current_time() - began < 6.0
     assert not bot.restarts
+
+
+NO_NETWORK = {
+    "dns": socket.gaierror(socket.EAI_NONAME, "Name or service not known"),
+    "tls": ssl.SSLCertVerificationError("verify failed"),
+}
+NO_NETWORK["tls"].verify_message = "self-signed certificate"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("trouble", NO_NETWORK)
+async def test_a_bot_without_a_network_says_so_once_and_plainly_and_delivers_when_there_is_one(
+    trouble: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reason = explain(NO_NETWORK[trouble])
+    exchange = FakeExchange()
+    exchange.transport.refuse(reason)
+    exchange.transport.latency = 0.1
+    async with running(exchange, wait=False) as bot:
+        await anyio.sleep(300.0)
+        assert not bot.restarts
+        assert [[marker.reason for marker in bot.markers(topic)] for topic in bot.topics] == [[f"cannot connect: {reason}"]] * 6
+        dials = list(exchange.transport.dials)
+        exchange.transport.admit()
+        await bot.delivers()
+        exchange.transport.refuse(reason)
+        exchange.abort()
+        await anyio.sleep(10.0)
+        exchange.transport.admit()
+        await bot.delivers()
+    said = capsys.readouterr().out.splitlines()
+    warnings = [line for line in said if "warning" in line and reason in line]
+    assert ["cannot connect" in line and "wss://one" in line for line in warnings] == [True, True]  # two outages
+    assert not any("Traceback" in line for line in said)
+    # It keeps trying, both endpoints, and with the breakers' pauses.
+    assert {dial.url for dial in dials} == {"wss://one/stream", "wss://two/stream"}
+    assert 10 <= len(dials) <= 60
 
 
 @pytest.mark.anyio

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from actors.errors import UnknownInstrument
 from actors.exchanges.binance import LIMITS, Binance, BinanceSession
@@ -75,11 +76,14 @@ def test_what_cannot_be_an_instrument_is_said_to_be_unknown(text: str, said: str
 
 
 def test_the_limits_are_the_documented_ones() -> None:
-    assert (LIMITS.messages, LIMITS.messages_within) == (5, 1.0)
     assert (LIMITS.attempts, LIMITS.attempts_within) == (300, 300.0)
     assert (LIMITS.weight, LIMITS.weight_within) == (6000, 60.0)
     assert (LIMITS.subscriptions, LIMITS.max_age, LIMITS.server_ping) == (1024, 86_400.0, 20.0)
     assert LOCAL.limits is LIMITS
+
+
+def test_messages_are_paced_below_the_documented_five_in_a_second_by_a_tenth() -> None:
+    assert (LIMITS.messages, LIMITS.messages_within) == (5, 1.1)
 
 
 def test_a_session_is_fresh_each_time() -> None:
@@ -93,3 +97,14 @@ def test_a_session_is_fresh_each_time() -> None:
 def test_a_depth_that_binance_does_not_give_is_refused_at_once(limit: int) -> None:
     with pytest.raises(ValueError, match="expected 1 to 5000 levels"):
         Binance.production(depth_limit=limit)
+
+
+@pytest.mark.parametrize(("depth_limit", "heaviest"), [(5000, 250), (1000, 50), (100, 20)])
+def test_a_weight_limit_below_the_heaviest_request_is_refused_when_it_is_given(depth_limit: int, heaviest: int) -> None:
+    def at(weight: int) -> Binance:
+        limits = structs.replace(LIMITS, weight=weight)
+        return Binance.at(stream_urls=["ws://x"], rest_urls=["http://x"], depth_limit=depth_limit, limits=limits)
+
+    with pytest.raises(ValueError, match=f"expected {heaviest} or more"):
+        at(heaviest - 1)
+    assert at(heaviest).limits.weight == heaviest

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from actors.errors import BadFrame
 from actors.exchanges.binance import Binance, BinanceSession
+from actors.exchanges.binance.session import UNANSWERED
 from actors.market import BookDelta, Feed, Quote, Subscription, Trade
 from actors.ports import Ack, Frame, Inbound, Refusal, Session, ShutdownNotice
 
@@ -174,6 +175,26 @@ def test_what_was_given_up_is_ignored_from_then_on() -> None:
     assert session.receive(frame(TRADE)) is None
     assert session.receive(frame(b'{"result":null,"id":2}')) == Ack(2, ())
     assert isinstance(session.receive(frame(QUOTE)), Quote)
+
+
+def test_requests_that_are_never_answered_do_not_pile_up() -> None:
+    session = BinanceSession()
+    for _ in range(UNANSWERED):
+        session.subscribe([ALL[0]])
+        session.unsubscribe([ALL[0]])
+    assert len(session._waiting) == UNANSWERED
+
+
+def test_of_unanswered_requests_the_latest_are_waited_for() -> None:
+    session = BinanceSession()
+    session.subscribe([ALL[0]])
+    for _ in range(UNANSWERED - 1):
+        session.unsubscribe([ALL[0]])
+        session.subscribe([ALL[0]])
+    sent = session.subscribe([ALL[1]])
+    _, _, latest = request(sent[0])
+    assert session.receive(frame(b'{"result":null,"id":1}')) is None
+    assert session.receive(frame(b'{"result":null,"id":%d}' % latest)) == Ack(latest, (ALL[1],))
 
 
 @pytest.mark.parametrize(

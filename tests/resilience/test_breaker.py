@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from actors.errors import CircuitOpen
 from actors.resilience.breaker import BreakerConfig, BreakerState, CircuitBreaker, Permit, Transition
+from supervisor import SpecError
 
 CLOSED, OPEN, HALF_OPEN, ISOLATED, DISABLED, METRICS_ONLY = BreakerState
 
@@ -360,24 +361,40 @@ def test_a_copy_lives_on_its_own() -> None:
     assert breaker.state(0.0) is CLOSED
 
 
+COUNTS = [0, -1, 1.5, True, "5", None]
+TIMES = [0, -1.0, math.nan, math.inf, True, "30", None, 10**400]
+
+
 @pytest.mark.parametrize(
-    ("wrong", "sentence"),
+    ("name", "value", "expected"),
     [
-        ({"failures": 0}, "failures=0; expected a count of 1 or more"),
-        ({"probes": 0}, "probes=0; expected a count of 1 or more"),
-        ({"open_for": 0.0}, "open_for=0.0; expected seconds above 0"),
-        ({"ask_again": math.inf}, "ask_again=inf; expected seconds above 0"),
-        ({"failure_rate": 0.0}, "failure_rate=0.0; expected a share above 0, up to 1"),
-        ({"failure_rate": 50}, "failure_rate=50; expected a share above 0, up to 1"),
-        ({"minimum_calls": 101}, "minimum_calls=101; expected no more than window=100"),
-        ({"open_factor": 0.5}, "open_factor=0.5; expected a number of 1 or more"),
-        ({"open_maximum": 10.0}, "open_maximum=10.0; expected seconds, no less than open_for=30.0"),
+        *[("failures", value, "a count of 1 or more, for example failures=5") for value in COUNTS],
+        *[("window", value, "a count of 1 or more, for example window=100") for value in COUNTS],
+        *[("minimum_calls", value, "a count from 1 to window=100, for example minimum_calls=20") for value in [*COUNTS, 101]],
+        *[("probes", value, "a count of 1 or more, for example probes=1") for value in COUNTS],
+        *[("successes", value, "a count of 1 or more, for example successes=2") for value in COUNTS],
+        *[("open_for", value, "seconds above 0, for example open_for=30.0") for value in TIMES],
+        *[("probe_within", value, "seconds above 0, for example probe_within=60.0") for value in TIMES],
+        *[("ask_again", value, "seconds above 0, for example ask_again=1.0") for value in TIMES],
+        *[
+            ("open_maximum", value, "seconds, no less than open_for=30.0, for example open_maximum=300.0")
+            for value in [*TIMES, 29.9]
+        ],
+        *[
+            ("open_factor", value, "a number of 1 or more, for example open_factor=2.0")
+            for value in [0.5, -2, math.nan, math.inf, True, "2", None]
+        ],
+        *[
+            ("failure_rate", value, "a share above 0, up to 1, or None, for example failure_rate=0.5")
+            for value in [0.0, -0.1, 1.1, 50, math.nan, math.inf, True, "0.5"]
+        ],
     ],
 )
-def test_a_wrong_configuration_is_refused(wrong: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(ValueError, match="BreakerConfig got") as caught:
-        BreakerConfig(**wrong)
-    assert sentence in str(caught.value)
+def test_a_wrong_configuration_is_refused(name: str, value: Any, expected: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        BreakerConfig(**{name: value})
+    assert (caught.value.field, caught.value.value) == (f"BreakerConfig.{name}", value)
+    assert str(caught.value) == f"BreakerConfig.{name} is {value!r}; expected {expected}"
 
 
 def test_the_bounds_themselves_can_be_configured() -> None:

@@ -30,10 +30,14 @@ from actors.exchanges.binance.streams import (
 from actors.market import InstrumentId, Subscription
 from actors.ports import Ack, Frame, Inbound, Refusal, ShutdownNotice
 
-__all__ = ["BATCH", "BinanceSession"]
+__all__ = ["BATCH", "UNANSWERED", "BinanceSession"]
 
 BATCH = 200
 """Streams per request. A frame stays near 5 kB, and a full connection of 1024 streams takes six messages."""
+
+UNANSWERED = 1_000
+"""Requests whose answers are waited for. Of more, the oldest are forgotten, and their answers mean nothing: an exchange that
+never answers must not cost memory, and a subscription that does not deliver is noticed by its silence."""
 
 _decode_envelope = msgspec.json.Decoder(Envelope).decode
 _decode_answer = msgspec.json.Decoder(Answer).decode
@@ -128,6 +132,8 @@ class BinanceSession:
     def _request(self, method: str, streams: Mapping[str, Subscription]) -> str:
         request_id = self._next_id
         self._next_id += 1
+        if len(self._waiting) >= UNANSWERED:
+            del self._waiting[next(iter(self._waiting))]
         self._waiting[request_id] = _Request(streams, subscribes=method == "SUBSCRIBE")
         return msgspec.json.encode({"method": method, "params": list(streams), "id": request_id}).decode()
 
