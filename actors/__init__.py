@@ -48,7 +48,7 @@ from actors.market import (
 )
 from actors.protocol import Unwant as Unwant
 from actors.protocol import Want as Want
-from actors.stream import StreamOptions as StreamOptions
+from actors.stream_options import StreamOptions as StreamOptions
 
 __all__ = [
     "Binance",

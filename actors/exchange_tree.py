@@ -20,8 +20,8 @@ from actors.recovery_manager import RecoveryManager
 from actors.recovery_worker import OpenRest
 from actors.resilience import BreakerConfig
 from actors.state_manager import StateManager
-from actors.stream import StreamOptions
 from actors.stream_manager import StreamManager
+from actors.stream_options import StreamOptions
 from actors.transport import HttpRest, WebSocketTransport
 from supervisor import (
     ActorSpec,

@@ -19,15 +19,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
 from typing import Any
 
-from attrs import Attribute, define, field, frozen
+from attrs import define, field
 from msgspec import structs
 
 from actors.book import Applied, BookSync, Desynchronised, LocalBook, Stale, Synced, SyncState
 from actors.errors import BadFrame
-from actors.errors.checks import count, kind_of, refuse, seconds
 from actors.feeds import feed_topic
 from actors.link import Link
 from actors.link_state import LinkEvent
@@ -51,51 +49,20 @@ from actors.protocol import (
 )
 from actors.reconnection import Reconnection
 from actors.route import Route
+from actors.stream_options import SILENCE, StreamOptions
 from actors.vitals import Reading, Vital
-from supervisor import Actor, Backoff, Message
-from supervisor.backoff import is_number
+from supervisor import Actor, Message
 
-__all__ = ["FloodOfBadFrames", "Stream", "StreamOptions"]
+__all__ = ["FloodOfBadFrames", "Stream"]
 
 REPEATED = 1_000
 """A trade's id that is further behind than this is no repetition: the exchange has begun anew."""
 PINGS_MISSED = 3
 """Times the interval of the exchange's pings without any: the connection is dead."""
-SILENCE: Mapping[Feed, float] = {Feed.TRADES: 60.0, Feed.QUOTES: 15.0, Feed.BOOK: 15.0}
 
 
 class FloodOfBadFrames(RuntimeError):
     """So many frames were unusable that the connection, or our understanding of it, is broken: this life ends."""
-
-
-def _check_silence(options: StreamOptions, attribute: Attribute[Any], value: Any) -> None:
-    fine = isinstance(value, Mapping) and all(
-        isinstance(feed, Feed) and is_number(patience) and patience > 0 for feed, patience in value.items()
-    )
-    if not fine:
-        feeds = ", ".join(f"Feed.{feed.name}" for feed in Feed)
-        expected = f"seconds above 0 for any of {feeds}, for example silence={{Feed.TRADES: 60.0}}"
-        refuse(options, attribute, value, expected)
-
-
-@frozen(kw_only=True)
-class StreamOptions:
-    """How patient a stream is. Times in seconds.
-
-    Raises:
-        SpecError: a field is out of its range; says what was given, what was expected and what to type.
-    """
-
-    silence: Mapping[Feed, float] = field(factory=lambda: dict(SILENCE), validator=_check_silence)
-    """How long each feed may be quiet on an open connection."""
-    beat: float = field(default=1.0, validator=seconds(1.0))
-    """How often it looks after itself and reports its vitals."""
-    book_levels: int = field(default=20, validator=count(20))
-    """Levels per side that a `Book` event carries."""
-    bad_frames: int = field(default=100, validator=count(100))
-    """Unusable frames within `bad_frames_within` that are a flood."""
-    bad_frames_within: float = field(default=10.0, validator=seconds(10.0))
-    reconnect: Backoff = field(default=Backoff(initial=1.0, maximum=30.0, jitter=0.1), validator=kind_of(Backoff, "a Backoff"))
 
 
 class _Remembered(Message, frozen=True):

@@ -25,7 +25,8 @@ from actors.market import Rejected, Subscription
 from actors.ports import Exchange, RestResponse, Transport
 from actors.protocol import Repeat, SetSubscriptions, StreamManagerMessage, StreamMessage, Subscriptions, Tick, Unwant, Want
 from actors.recovery_worker import OpenRest, fetch
-from actors.stream import Stream, StreamOptions
+from actors.stream import Stream
+from actors.stream_options import StreamOptions
 from supervisor import (
     Actor,
     ActorCrashed,

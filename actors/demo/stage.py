@@ -20,7 +20,7 @@ from actors.ports import Role
 from actors.resilience import BreakerConfig
 from actors.simulator.config import Started
 from actors.simulator.control import Control
-from actors.stream import StreamOptions
+from actors.stream_options import StreamOptions
 from supervisor import ActorSpec, Backoff, Mailbox, Name, open_supervisor
 
 __all__ = ["open_stage"]

@@ -26,7 +26,7 @@ from actors.link_state import LinkLimits
 from actors.market import Disconnected, Feed, Gap, Rejected, Resumed
 from actors.ports import FrameKind, Limits, RestRequest, RestResponse
 from actors.resilience import BreakerConfig
-from actors.stream import StreamOptions
+from actors.stream_options import StreamOptions
 from actors.transport import MemoryRest, MemoryServer, MemoryTransport
 from supervisor import Backoff, ChildSpec, Event, RestartScheduled, Supervisor, Topic, open_supervisor
 

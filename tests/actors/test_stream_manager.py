@@ -14,7 +14,7 @@ from actors.feeds import books, quotes, trades
 from actors.market import Disconnected, Feed, Rejected
 from actors.ports import RestResponse
 from actors.protocol import STREAMS, Subscriptions, Unwant, Want
-from actors.stream import StreamOptions
+from actors.stream_options import StreamOptions
 from supervisor.testing import await_restart, crash, kill
 from tests.actors.exchange import Bot, FakeExchange, all_feeds, no_answer, running, until
 

@@ -15,7 +15,7 @@ from actors.exchange_tree import TreeOptions, exchange_tree
 from actors.feeds import books, quotes, trades
 from actors.market import Feed
 from actors.resilience import BreakerConfig
-from actors.stream import StreamOptions
+from actors.stream_options import StreamOptions
 from actors.transport import WebSocketTransport
 from supervisor import ActorSpec, Backoff, DynamicSupervisorSpec, Intensity, SpecError, Topic
 from tests.actors.exchange import FakeExchange
