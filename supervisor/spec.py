@@ -232,8 +232,8 @@ class Intensity:
 
     restarts: int = field(default=5, validator=_count(0))
     within: float = field(default=10.0, validator=_window)
-    scope: Scope = field(default=Scope.SUPERVISOR, validator=_one_of(Scope), kw_only=True)
-    exhausted: Exhausted = field(default=Exhausted.ESCALATE, validator=_one_of(Exhausted), kw_only=True)
+    scope: Scope = field(default=Scope.SUPERVISOR, validator=_one_of(Scope))
+    exhausted: Exhausted = field(default=Exhausted.ESCALATE, validator=_one_of(Exhausted))
 
     def __str__(self) -> str:
         return f"{self.restarts} restarts in {self.within:g} s"

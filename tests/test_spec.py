@@ -311,3 +311,8 @@ def test_an_intensity_prints_as_words() -> None:
 
 def test_arguments_are_given_by_partial() -> None:
     assert actor(start=functools.partial(Idle)).id == "a"
+
+
+def test_an_intensity_can_be_written_in_one_go() -> None:
+    own = Intensity(5, 60.0, Scope.CHILD, Exhausted.GIVE_UP)
+    assert own == Intensity(restarts=5, within=60.0, scope=Scope.CHILD, exhausted=Exhausted.GIVE_UP)
