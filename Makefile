@@ -10,8 +10,9 @@ ARGS ?=
 demo: $(VENV)/installed
 	@$(BIN)/oneforone demo $(ARGS)
 
+# On all cores; `make test ARGS="-n 0 -x"` runs one after the other.
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -30,11 +31,11 @@ lowest:
 	$(PYTHON) .ci/lowest.py > .venv-lowest/lowest.txt
 	.venv-lowest/bin/python -m pip install --quiet --constraint .venv-lowest/lowest.txt --editable '.[test]'
 	.venv-lowest/bin/python -m pip freeze --exclude-editable
-	.venv-lowest/bin/python -m pytest $(ARGS)
+	.venv-lowest/bin/python -m pytest -n auto --dist worksteal $(ARGS)
 
 # The tests, with many more examples of every property.
 soak: $(VENV)/installed-dev
-	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest $(ARGS)
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 clean:
 	rm -rf .venv .venv-lowest .mypy_cache .ruff_cache .hypothesis

@@ -41,7 +41,7 @@ def test_the_policy_says_what_goes(policy: Any, queued: str, offered: str) -> No
     assert list(queue) == left.split()
 
 
-@pytest.mark.parametrize("policy", [*Overflow, CONFLATE], ids=str)
+@pytest.mark.parametrize("policy", [*Overflow, CONFLATE], ids=lambda policy: getattr(policy, "name", "CONFLATE"))
 def test_a_queue_that_is_not_full_takes_everything_and_gives_it_back_in_order(policy: Any) -> None:
     queue = bounded_queue(3, policy)
     assert [queue.offer(item) for item in ("a1", "b1", "c1")] == [NOTHING] * 3
@@ -51,13 +51,13 @@ def test_a_queue_that_is_not_full_takes_everything_and_gives_it_back_in_order(po
     assert not queue.full
 
 
-@pytest.mark.parametrize("policy", [*Overflow, CONFLATE], ids=str)
+@pytest.mark.parametrize("policy", [*Overflow, CONFLATE], ids=lambda policy: getattr(policy, "name", "CONFLATE"))
 def test_taking_from_an_empty_queue_is_an_index_error(policy: Any) -> None:
     with pytest.raises(IndexError):
         bounded_queue(1, policy).take()
 
 
-@pytest.mark.parametrize("policy", [*Overflow, CONFLATE], ids=str)
+@pytest.mark.parametrize("policy", [*Overflow, CONFLATE], ids=lambda policy: getattr(policy, "name", "CONFLATE"))
 def test_a_cleared_queue_is_as_new(policy: Any) -> None:
     queue = bounded_queue(2, policy)
     queue.offer("a1")
@@ -122,7 +122,7 @@ class Model:
                 return self.items.pop(0)
 
 
-@pytest.mark.parametrize("policy", [*Overflow, CONFLATE], ids=str)
+@pytest.mark.parametrize("policy", [*Overflow, CONFLATE], ids=lambda policy: getattr(policy, "name", "CONFLATE"))
 @settings(deadline=None, max_examples=100, print_blob=True)
 @given(capacity=st.integers(1, 4), moves=st.lists(st.sampled_from("abc_<!"), max_size=40))
 def test_any_sequence_ends_as_in_the_model(policy: Any, capacity: int, moves: list[str]) -> None:

@@ -176,7 +176,7 @@ def test_no_restart_at_all_is_a_legal_intensity() -> None:  # 5, 37
 # --------------------------------------------------------------------------------------------------------------- children
 
 
-@pytest.mark.parametrize("impostor", [None, "a", Idle, 5, ChildSpec("a"), object()], ids=repr)
+@pytest.mark.parametrize("impostor", [None, "a", Idle, 5, ChildSpec("a"), object()], ids=lambda value: type(value).__name__)
 def test_what_is_no_spec_is_no_child(impostor: Any) -> None:  # 3
     with pytest.raises(SpecError, match=r"SupervisorSpec\('top'\).children is .*; expected specs only"):
         top([actor("x"), impostor])
@@ -201,7 +201,11 @@ def test_children_may_be_any_iterable_and_are_kept_as_a_tuple() -> None:
     assert top(task(key) for key in "ab").children == (task("a"), task("b"))
 
 
-@pytest.mark.parametrize(("make", "restart", "auto"), [*product([actor, task, top, dynamic], Restart, AutoShutdown)], ids=str)
+@pytest.mark.parametrize(
+    ("make", "restart", "auto"),
+    [*product([actor, task, top, dynamic], Restart, AutoShutdown)],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
 @pytest.mark.parametrize("significant", [True, False])
 def test_a_significant_child_ends_for_good_and_has_a_supervisor_that_heeds_it(
     make: Any, restart: Restart, auto: AutoShutdown, significant: bool

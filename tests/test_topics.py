@@ -146,7 +146,7 @@ TAKEN = {
 }
 
 
-@pytest.mark.parametrize("policy", TAKEN, ids=str)
+@pytest.mark.parametrize("policy", TAKEN, ids=lambda policy: getattr(policy, "name", "CONFLATE"))
 async def test_publishing_does_not_count_a_subscription_that_dropped_the_message(policy: Overflow | Conflate) -> None:
     topics = Topics()
     reader = subscription(topics, 2, policy)

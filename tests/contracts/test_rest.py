@@ -242,7 +242,7 @@ class TestHttpRest(RestContract):
                 "the answer cannot be decompressed: Error -3 while decompressing data: incorrect header check",
             ),
             (
-                b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 10\r\n\r\n" + gzip.compress(b"0")[:10],
+                b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 10\r\n\r\n" + gzip.compress(b"0", mtime=0)[:10],
                 "the answer cannot be decompressed: the end is missing",
             ),
             (
