@@ -1,11 +1,13 @@
 """The command `oneforone`.
 
-Exit codes: 0 all is well, 1 an invariant broke, 2 wrong usage or it could not start, 130 interrupted.
+Exit codes: 0 all is well, 1 an invariant broke, 2 wrong usage or it could not start, 130 interrupted, 141 nobody reads
+the output any more.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Annotated, Literal
 import anyio
 import structlog
 from cyclopts import App, CycloptsError, Parameter
+from cyclopts.validators import Number
 from rich.console import Console
 
 from actors.demo import DemoConfig, run_demo
@@ -24,7 +27,7 @@ from supervisor.exits import classify
 
 __all__ = ["app", "main"]
 
-BROKEN, WRONG, INTERRUPTED = 1, 2, 130
+BROKEN, WRONG, INTERRUPTED, UNREAD = 1, 2, 130, 141
 
 app = App(
     name="oneforone",
@@ -40,7 +43,7 @@ def demo(
     replay: Path | None = None,
     backend: Literal["asyncio", "trio"] = "trio",
     seed: int = 0,
-    speed: float = 2.5,
+    speed: Annotated[float, Parameter(validator=Number(gt=0, lte=10_000))] = 2.5,
     plain: Annotated[bool, Parameter(negative=())] = False,
     capture: Path | None = None,
 ) -> int:
@@ -57,6 +60,13 @@ def demo(
     Returns:
         The exit code: 1 when an invariant broke.
     """
+    if capture is not None and (capture.is_dir() or not os.access(capture.parent, os.W_OK)):
+        # Now, and not when the demo is over and its picture lost.
+        print(
+            f"oneforone demo: cannot write {capture}; give a file in a folder that exists and can be written to",
+            file=sys.stderr,
+        )
+        return WRONG
     console = Console()
     plain = plain or not console.is_terminal
     # The picture is for the screen alone; what the actors log would tear it.
@@ -71,6 +81,8 @@ def demo(
         match classify(error):  # the demo's own tasks make groups
             case Failed(KeyboardInterrupt()):
                 return INTERRUPTED
+            case Failed(SystemExit()):  # rich ends so when its pipe is broken
+                return UNREAD
             case Failed(ActorsError() | SupervisorError() as known):
                 print(f"oneforone demo: {known}", file=sys.stderr)
                 return WRONG

@@ -49,6 +49,34 @@ def test_a_recording_that_is_none_is_one_plain_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("capture", ["/nowhere/at/all.svg", "/"])
+def test_a_picture_that_cannot_be_written_is_said_before_the_demo_begins(capture: str) -> None:
+    done = oneforone("demo", "--capture", capture)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"oneforone demo: cannot write {capture}; give a file")
+
+
+@pytest.mark.parametrize("speed", ["0", "-1", "nan", "inf", "max"])
+def test_a_speed_that_is_none_is_said(speed: str) -> None:
+    done = oneforone("demo", "--speed", speed)
+    assert done.returncode == 2
+    assert "speed" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_who_leaves_ends_the_demo_without_a_traceback() -> None:
+    command = [sys.executable, "-m", "actors.cli", "demo", "--plain", "--speed", "10"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.readline()
+        running.stdout.close()
+        errors = running.stderr.read()
+    assert running.returncode == 141
+    assert errors == ""
+
+
 def test_a_busy_port_is_one_plain_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

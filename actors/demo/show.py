@@ -131,9 +131,12 @@ class _Show:
         """Draw the picture again and again. Cancellation: the last picture stays."""
         with Live(console=self.console, auto_refresh=False, transient=False) as live:
             task_status.started()
-            while True:
-                live.update(self._picture(director, plan), refresh=True)
-                await anyio.sleep(REFRESH)
+            try:
+                while True:
+                    live.update(self._picture(director, plan), refresh=True)
+                    await anyio.sleep(REFRESH)
+            finally:
+                live.update(self._picture(director, plan), refresh=True)  # it stays: with the last phase as it ended
 
     def _picture(self, director: Director, plan: Sequence[Phase], height: int | None = None) -> RenderableType:
         observer = director.observer
