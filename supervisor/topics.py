@@ -103,4 +103,4 @@ class Subscription(Reader[M]):
         topics.subscribe(topic, buffer)
 
     def _missed(self, count: int) -> M:
-        return Skipped(count)  # type: ignore[return-value]  # told whatever the topic carries
+        return Skipped(count)  # type: ignore[return-value]  # our face says `iterator of M`: typed, each consumer would have to spell it
