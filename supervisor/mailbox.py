@@ -1,8 +1,8 @@
 """A place's queue at run time: what is told to an actor and not yet handled.
 
 Two lanes. The queue has a bound and an overflow policy, and belongs to the place: it outlives the lives. The signals (`Down`,
-`Up`, timers) have no bound of their own, because each is owed to something the life itself set up and is counted there; they
-belong to one life and are handled first.
+`Up`, timers) belong to one life, are handled first and never dropped: one of each timer and each monitor, and of a watch an
+`Up` and a `Down` for every life that it saw and the actor has not heard of yet.
 
 An item is a bare message, or an `Envelope` where a reply is owed or the message can expire: a bare message costs one append.
 """
