@@ -22,10 +22,13 @@ __all__ = [
     "Normal",
     "Shutdown",
     "Stop",
+    "StopTree",
+    "TreeStop",
     "classify",
     "error_of",
     "is_abnormal",
     "is_fatal",
+    "tree_stop",
 ]
 
 
@@ -84,6 +87,33 @@ class Stop(Exception):  # not an error: a word that ends a life
         self.reason: ExitReason = Normal() if reason is None else reason
 
 
+@frozen
+class TreeStop:
+    """The `info` of a `Shutdown` that concerns more than one life: see `StopTree`."""
+
+    info: object = None
+    """Why, for people."""
+    contained: bool = False
+    """It goes no further up; and whoever ended with it is not restarted."""
+
+    def __str__(self) -> str:
+        return "of the whole tree" if self.info is None else f"of the whole tree: {self.info}"
+
+
+class StopTree(Stop):
+    """Raise it to stop the whole tree, in order: there is nothing left to do, or nothing that could be done.
+
+    The supervisor of this life stops all its children and passes the request up, until a supervisor whose spec says
+    `contains_stop=True`: that one ends too, and is not restarted, whatever its restart type. (suture's ErrTerminateSupervisorTree.)
+
+    Args:
+        info: why, for people.
+    """
+
+    def __init__(self, info: object = None) -> None:
+        super().__init__(Shutdown(TreeStop(info)))
+
+
 class Ignore(Exception):
     """Raise it in the factory or in `on_start` to say: there is nothing to do here. No life, no failure."""
 
@@ -96,6 +126,11 @@ def error_of(reason: ExitReason | None) -> BaseException | None:
 def is_abnormal(reason: ExitReason) -> bool:
     """Whether a TRANSIENT child is restarted after this."""
     return isinstance(reason, Failed | Killed)
+
+
+def tree_stop(reason: ExitReason) -> TreeStop | None:
+    """The request to stop the whole tree that a life ended with, if it was one."""
+    return reason.info if isinstance(reason, Shutdown) and isinstance(reason.info, TreeStop) else None
 
 
 def is_fatal(reason: ExitReason) -> bool:
@@ -120,7 +155,7 @@ def classify(error: BaseException) -> ExitReason:
     reasons = [leaf.reason for leaf in leaves if isinstance(leaf, Stop)]
     if len(reasons) < len(leaves):
         return Failed(error)
-    return max(reasons, key=lambda reason: (is_fatal(reason), is_abnormal(reason)))
+    return max(reasons, key=lambda reason: (is_fatal(reason), is_abnormal(reason), tree_stop(reason) is not None))
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

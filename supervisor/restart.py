@@ -38,6 +38,9 @@ TEMPORARY never. What intensity means: a restart is recorded when it is decided;
 `within` seconds, the failure is one too many and the child is not restarted: the supervisor fails (ESCALATE) or the child is
 parked (GIVE_UP). First starts, starts on request and stops on request are not recorded.
 
+What comes before both: an error that the child's `on_error` names (STOP parks the child, ESCALATE fails the supervisor), and
+`StopTree`, which stops all children and goes on up unless this supervisor contains it.
+
 The module is long because a decision that stood elsewhere would be the one that is missed: all of them are here.
 """
 
@@ -45,6 +48,8 @@ from __future__ import annotations
 
 from copy import copy
 from enum import Enum
+
+from attrs import evolve
 
 from supervisor.budget import Budget
 from supervisor.children import ALIVE, Child, Phase
@@ -87,7 +92,8 @@ from supervisor.errors import (
     SupervisorError,
     Unstopped,
 )
-from supervisor.exits import ExitReason, Failed, Shutdown, is_abnormal, is_fatal
+from supervisor.exits import ExitReason, Failed, Shutdown, is_abnormal, is_fatal, tree_stop
+from supervisor.policies import OnError, policy_for
 from supervisor.spec import (
     AutoShutdown,
     ChildSpec,
@@ -130,6 +136,7 @@ class RestartMachine:
         self.max_children = spec.max_children if isinstance(spec, DynamicSupervisorSpec) else None
         self.intensity: Intensity = spec.intensity
         self.auto_shutdown = spec.auto_shutdown
+        self.contains_stop = spec.contains_stop
         self.stage = Stage.NEW
         self.children: dict[str, Child] = {}
         self._last_order = 0
@@ -255,15 +262,30 @@ class RestartMachine:
             # Asked for, or about to be: a sibling that fails while its group is being stopped is no second failure.
             self._end(child, event.reason)
             self._go_on()
+        elif (request := tree_stop(event.reason)) is not None and not request.contained:
+            self._end(child, event.reason)
+            self._stop_all(Shutdown(evolve(request, contained=True)) if self.contains_stop else event.reason)
         elif was is Phase.STARTING and child.first:
             self._first_start_failed(child, event.reason)
-        elif self._comes_back(child, event.reason):
-            self._restart(child, event.reason, now, random, ran=was is Phase.RUNNING)
         else:
-            self._end(child, event.reason)
+            self._ended_by_itself(child, event.reason, now, random, ran=was is Phase.RUNNING)
+
+    def _ended_by_itself(self, child: Child, reason: ExitReason, now: float, random: float, *, ran: bool) -> None:
+        """A life that nobody asked to end is over: is there another one?"""
+        policy = policy_for(child.spec.on_error, reason)
+        if policy is OnError.ESCALATE:
+            self._effects.append(GaveUp(child.key, reason, "its on_error", escalates=True))
+            self._stop_all(reason)
+        elif not self._comes_back(child, reason):
+            self._end(child, reason)
             if child.spec.significant:
                 self._significant_ended()
             self._go_on()
+        elif policy is OnError.STOP:
+            self._effects.append(GaveUp(child.key, reason, "its on_error", escalates=False))
+            self._set_aside(child)
+        else:
+            self._restart(child, reason, now, random, ran=ran)
 
     def _end(self, child: Child, reason: ExitReason) -> None:
         """This life's end was asked for, or was the last: settle with those who wait, and keep or forget the child."""
@@ -286,6 +308,8 @@ class RestartMachine:
         return self.stage is Stage.CLEARING and child.order >= self._low
 
     def _comes_back(self, child: Child, reason: ExitReason) -> bool:
+        if tree_stop(reason) is not None:
+            return False  # it contained a request to stop the tree, and must not come back after it
         match child.spec.restart:
             case Restart.PERMANENT:
                 return True
@@ -355,6 +379,9 @@ class RestartMachine:
         if escalates:
             self._stop_all(Failed(RestartIntensityExceeded(self.path, child.key, reason, limit)))
             return
+        self._set_aside(child)
+
+    def _set_aside(self, child: Child) -> None:
         child.wanted = False
         self._park(child)
         self._go_on()

@@ -18,6 +18,7 @@ from attrs import field, frozen
 
 from supervisor.backoff import Backoff, is_count, is_number
 from supervisor.errors import SpecError
+from supervisor.policies import OnError, Rules, rules
 
 if TYPE_CHECKING:
     from supervisor.actor import Actor
@@ -264,8 +265,14 @@ class ChildSpec:
         kw_only=True,
     )
     """Delay before a restart; None: at once."""
+    on_error: Rules = field(default=(), converter=rules, kw_only=True)
+    """What an error means, by its class: `{BadFrame: OnError.RESUME}`. What no rule names is up to the restart type."""
 
     def __attrs_post_init__(self) -> None:
+        resumed = next((kind.__name__ for kind, policy in self.on_error if policy is OnError.RESUME), None)
+        if resumed is not None and not isinstance(self, ActorSpec):
+            expected = "RESTART, STOP or ESCALATE: only an actor has a next message to go on with"
+            raise SpecError(f"{type(self).__name__}.on_error[{resumed}]", OnError.RESUME, expected)
         if self.significant and self.restart is Restart.PERMANENT:
             expected = "False, or restart=Restart.TRANSIENT or Restart.TEMPORARY: a PERMANENT child never ends for good"
             raise SpecError(f"{type(self).__name__}.significant", value=True, expected=expected)
@@ -320,6 +327,8 @@ class SupervisorSpec(ChildSpec):
     auto_shutdown: AutoShutdown = field(default=AutoShutdown.NEVER, validator=_one_of(AutoShutdown), kw_only=True)
     scoped: bool = field(default=False, validator=_kind_of(bool, "True or False"), kw_only=True)
     """True: names given below are seen only below, so that two such trees can stand side by side."""
+    contains_stop: bool = field(default=False, validator=_kind_of(bool, "True or False"), kw_only=True)
+    """True: when a child raises `StopTree`, this supervisor ends for good and those above it go on."""
     store: Store | None = field(default=None, validator=_store, kw_only=True)
     """Where the actors below keep their state, unless their own spec says otherwise."""
 
@@ -342,6 +351,7 @@ class DynamicSupervisorSpec(ChildSpec):
     )
     auto_shutdown: AutoShutdown = field(default=AutoShutdown.NEVER, validator=_one_of(AutoShutdown), kw_only=True)
     scoped: bool = field(default=False, validator=_kind_of(bool, "True or False"), kw_only=True)
+    contains_stop: bool = field(default=False, validator=_kind_of(bool, "True or False"), kw_only=True)
     store: Store | None = field(default=None, validator=_store, kw_only=True)
 
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 # is above everything it imports.
 FLOORS = {
     "supervisor": (
-        "errors exits messages secrets backoff spec decisions budget children restart overflow agenda events snapshot",
+        "errors exits policies messages secrets backoff spec decisions budget children restart overflow agenda events snapshot",
         "parking timekeeper mailbox ref names topics reader telemetry store runtime",
         "actor context loop",
         "child actor_life task_life branch tree handle embedding",

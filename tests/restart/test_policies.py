@@ -1,0 +1,145 @@
+"""The restart machine: what `on_error` says, and requests to stop the whole tree."""
+
+from __future__ import annotations
+
+import pytest
+
+from supervisor.exits import ExitReason, Failed, Killed, Normal, Shutdown, TreeStop
+from supervisor.policies import OnError, policy_for, rules
+from supervisor.spec import AutoShutdown, Intensity, Restart, Strategy
+from tests.restart.support import BOOM, ONE_FOR_ALL, TEMPORARY, TRANSIENT, Nursery, child, dynamic, top
+
+STOP = {ValueError: OnError.STOP}
+ESCALATE = {ValueError: OnError.ESCALATE}
+REQUEST = Shutdown(TreeStop("done"))
+CONTAINED = Shutdown(TreeStop("done", contained=True))
+
+
+@pytest.mark.item(198)
+@pytest.mark.parametrize(
+    ("error", "policy"),
+    [
+        (LookupError(), OnError.STOP),
+        (KeyError("a"), OnError.RESUME),
+        (IndexError(), OnError.STOP),
+        (OSError(), OnError.ESCALATE),
+        (TimeoutError(), OnError.ESCALATE),
+        (ValueError(), None),
+        (KeyboardInterrupt(), None),
+    ],
+    ids=repr,
+)
+def test_the_most_specific_class_decides(error: BaseException, policy: OnError | None) -> None:
+    given = rules({LookupError: OnError.STOP, KeyError: OnError.RESUME, OSError: OnError.ESCALATE})
+    assert policy_for(given, Failed(error)) is policy
+
+
+@pytest.mark.item(198)
+@pytest.mark.parametrize("reason", [Normal(), Shutdown(), Killed()])
+def test_rules_are_about_errors_only(reason: ExitReason) -> None:
+    assert policy_for(rules({Exception: OnError.STOP}), reason) is None
+
+
+@pytest.mark.item(34, 198)
+@pytest.mark.parametrize("strategy", Strategy)
+def test_a_child_whose_error_says_stop_is_parked_and_its_siblings_live_on(strategy: Strategy) -> None:
+    nursery = Nursery(top("a", child("b", on_error=STOP), "c", strategy=strategy))
+    assert nursery.ends("b") == "gave-up:b close:b"
+    assert nursery.running == "a1 c1"
+    assert nursery.machine.restarts_in_window(0.0) == 0
+
+
+@pytest.mark.item(198)
+def test_an_error_that_no_rule_names_is_up_to_the_restart_type() -> None:
+    nursery = Nursery(top(child("a", on_error={KeyError: OnError.STOP})))
+    assert nursery.ends("a") == "+a2"
+
+
+@pytest.mark.item(198)
+@pytest.mark.parametrize("policy", [OnError.RESTART, OnError.STOP])
+def test_a_child_that_would_not_come_back_is_forgotten_whatever_the_rules(policy: OnError) -> None:
+    nursery = Nursery(top(child("a", TEMPORARY, on_error={ValueError: policy})))
+    assert nursery.ends("a") == "forget:a"
+
+
+@pytest.mark.item(198)
+@pytest.mark.parametrize("restart", Restart)
+def test_an_error_that_escalates_fails_the_supervisor_at_once_with_it(restart: Restart) -> None:
+    nursery = Nursery(top("a", child("b", restart, on_error=ESCALATE), "c"))
+    assert nursery.ends("b") == "gave-up:b -c1 -a1 finish:ValueError: boom"
+    assert nursery.finished == BOOM
+
+
+@pytest.mark.item(198)
+def test_rules_hold_for_a_restart_that_fails_too() -> None:
+    nursery = Nursery(top(child("a", on_error=STOP)), slow="a")
+    nursery.starts("a")
+    nursery.ends("a", Killed())
+    assert nursery.ends("a") == "gave-up:a close:a"
+
+
+@pytest.mark.item(198)
+def test_a_first_start_that_fails_is_a_failed_start_whatever_the_rules() -> None:
+    nursery = Nursery(top(child("a", on_error=STOP)), slow="a")
+    assert nursery.ends("a").startswith("finish:StartError")
+
+
+@pytest.mark.item(112)
+@pytest.mark.parametrize("strategy", Strategy)
+def test_a_child_can_have_the_whole_tree_stopped(strategy: Strategy) -> None:
+    nursery = Nursery(top("a", "b", "c", strategy=strategy))
+    assert nursery.ends("b", REQUEST) == "close:b -c1 -a1 finish:shutdown (of the whole tree: done)"
+    assert nursery.finished == REQUEST
+
+
+@pytest.mark.item(112)
+def test_a_supervisor_that_contains_the_request_says_so_to_those_above() -> None:
+    nursery = Nursery(top("a", "b", contains_stop=True))
+    nursery.ends("b", REQUEST)
+    assert nursery.finished == CONTAINED
+
+
+@pytest.mark.item(112)
+def test_a_dynamic_supervisor_passes_the_request_on_or_contains_it() -> None:
+    for contains, reason in ((False, REQUEST), (True, CONTAINED)):
+        nursery = Nursery(dynamic(contains_stop=contains))
+        nursery.add("a")
+        nursery.add("b")
+        assert nursery.ends("a", REQUEST).startswith("forget:a -b1 finish:")
+        assert nursery.finished == reason
+
+
+@pytest.mark.item(112)
+@pytest.mark.parametrize("strategy", Strategy)
+def test_who_contained_the_request_is_not_restarted_and_its_siblings_live_on(strategy: Strategy) -> None:
+    nursery = Nursery(top("a", "b", "c", strategy=strategy))
+    assert nursery.ends("b", CONTAINED) == "close:b"
+    assert nursery.running == "a1 c1"
+
+
+@pytest.mark.item(112)
+def test_who_contained_the_request_is_a_significant_end() -> None:
+    nursery = Nursery(top("a", child("b", TRANSIENT, significant=True), auto_shutdown=AutoShutdown.ANY_SIGNIFICANT))
+    assert nursery.ends("b", CONTAINED) == "close:b -a1 finish:shutdown"
+
+
+@pytest.mark.item(112)
+def test_a_request_of_a_child_that_is_being_stopped_changes_nothing() -> None:
+    nursery = Nursery(top("a", "b", "c", strategy=ONE_FOR_ALL), slow="c")
+    nursery.starts("c")
+    assert nursery.ends("a") == "-c1"
+    assert nursery.ends("c", REQUEST).endswith("-b1 +a2 +b2 +c2")
+
+
+@pytest.mark.item(112)
+def test_a_request_while_the_tree_stops_changes_nothing() -> None:
+    nursery = Nursery(top("a", "b"), slow="b")
+    nursery.starts("b")
+    nursery.stop()
+    assert nursery.ends("b", REQUEST) == "-a1 finish:shutdown"
+
+
+@pytest.mark.item(112)
+def test_a_request_costs_no_budget() -> None:
+    nursery = Nursery(top("a", intensity=Intensity(0, 10.0)))
+    assert nursery.ends("a", REQUEST) == "close:a finish:shutdown (of the whole tree: done)"
