@@ -6,14 +6,33 @@ A tree is declared as specs and run by `run` or `open_supervisor`. Start reading
 from supervisor.actor import Actor as Actor
 from supervisor.backoff import Backoff as Backoff
 from supervisor.backoff import BackoffKind as BackoffKind
+from supervisor.blocking import (
+    BlockingChildInfo as BlockingChildInfo,
+)
+from supervisor.blocking import (
+    BlockingRef as BlockingRef,
+)
+from supervisor.blocking import (
+    BlockingSupervisor as BlockingSupervisor,
+)
+from supervisor.blocking import (
+    background as background,
+)
+from supervisor.blocking_reader import BlockingReader as BlockingReader
 from supervisor.context import ActorTimer as ActorTimer
 from supervisor.context import Context as Context
 from supervisor.context import Monitor as Monitor
 from supervisor.context import Reply as Reply
+from supervisor.diagnostics import DEBUG as DEBUG
+from supervisor.diagnostics import Diagnostics as Diagnostics
 from supervisor.embedding import open_supervisor as open_supervisor
 from supervisor.embedding import run as run
 from supervisor.errors import (
     ActorCrashed as ActorCrashed,
+)
+from supervisor.errors import AskCycle as AskCycle
+from supervisor.errors import (
+    AlreadyRegistered as AlreadyRegistered,
 )
 from supervisor.errors import (
     AskedSelf as AskedSelf,
@@ -39,8 +58,12 @@ from supervisor.errors import (
 from supervisor.errors import (
     ChildRunning as ChildRunning,
 )
+from supervisor.errors import Draining as Draining
 from supervisor.errors import (
     Hung as Hung,
+)
+from supervisor.errors import (
+    JobTimeout as JobTimeout,
 )
 from supervisor.errors import (
     MailboxFull as MailboxFull,
@@ -53,6 +76,12 @@ from supervisor.errors import (
 )
 from supervisor.errors import (
     NoSuchActor as NoSuchActor,
+)
+from supervisor.errors import (
+    NotRegistered as NotRegistered,
+)
+from supervisor.errors import (
+    PoolEmpty as PoolEmpty,
 )
 from supervisor.errors import (
     RestartIntensityExceeded as RestartIntensityExceeded,
@@ -90,6 +119,7 @@ from supervisor.events import (
 from supervisor.events import (
     EventsSkipped as EventsSkipped,
 )
+from supervisor.events import HandlerResumed as HandlerResumed
 from supervisor.events import (
     HookFailed as HookFailed,
 )
@@ -105,6 +135,7 @@ from supervisor.events import (
 from supervisor.events import (
     SinkFailed as SinkFailed,
 )
+from supervisor.events import SlowHandler as SlowHandler
 from supervisor.events import (
     StartFailed as StartFailed,
 )
@@ -138,15 +169,24 @@ from supervisor.exits import (
 from supervisor.exits import (
     Stop as Stop,
 )
+from supervisor.exits import StopTree as StopTree
+from supervisor.exits import TreeStop as TreeStop
 from supervisor.handle import ChildCount as ChildCount
 from supervisor.handle import ChildInfo as ChildInfo
 from supervisor.handle import Supervisor as Supervisor
+from supervisor.job import Done as Done
+from supervisor.job import Job as Job
+from supervisor.job import Outcome as Outcome
+from supervisor.job import TimedOut as TimedOut
+from supervisor.job_stream import JobStream as JobStream
+from supervisor.job_stream import OnTimeout as OnTimeout
 from supervisor.messages import (
     Asks as Asks,
 )
 from supervisor.messages import (
     Down as Down,
 )
+from supervisor.messages import Exit as Exit
 from supervisor.messages import (
     Gone as Gone,
 )
@@ -162,10 +202,36 @@ from supervisor.messages import (
 from supervisor.messages import (
     Skipped as Skipped,
 )
+from supervisor.messages import Undelivered as Undelivered
 from supervisor.messages import (
     Up as Up,
 )
+from supervisor.policies import OnError as OnError
+from supervisor.pool import Pool as Pool
+from supervisor.pool import PoolHandle as PoolHandle
+from supervisor.pool import PoolSpec as PoolSpec
 from supervisor.ref import Ref as Ref
+from supervisor.registry import (
+    DuplicateRegistry as DuplicateRegistry,
+)
+from supervisor.registry import (
+    KeyLock as KeyLock,
+)
+from supervisor.registry import (
+    Registered as Registered,
+)
+from supervisor.registry import (
+    Registrar as Registrar,
+)
+from supervisor.registry import (
+    Registry as Registry,
+)
+from supervisor.registry import (
+    RegistryView as RegistryView,
+)
+from supervisor.registry import (
+    Unregistered as Unregistered,
+)
 from supervisor.restart import Phase as Phase
 from supervisor.secrets import Secret as Secret
 from supervisor.secrets import redact as redact
@@ -230,18 +296,24 @@ from supervisor.spec import (
 )
 from supervisor.store import MemoryStore as MemoryStore
 from supervisor.store import Store as Store
+from supervisor.tasks import Tasks as Tasks
 from supervisor.telemetry import EventStream as EventStream
 from supervisor.telemetry import LogSink as LogSink
 from supervisor.telemetry import Sink as Sink
+from supervisor.topics import DEAD_LETTERS as DEAD_LETTERS
 from supervisor.topics import Subscription as Subscription
 from supervisor.topics import Topic as Topic
 
 __all__ = [
+    "DEAD_LETTERS",
+    "DEBUG",
     "KILL",
     "Actor",
     "ActorCrashed",
     "ActorSpec",
     "ActorTimer",
+    "AlreadyRegistered",
+    "AskCycle",
     "AskTimeout",
     "AskedSelf",
     "Asks",
@@ -249,6 +321,10 @@ __all__ = [
     "Backoff",
     "BackoffKind",
     "BadReply",
+    "BlockingChildInfo",
+    "BlockingReader",
+    "BlockingRef",
+    "BlockingSupervisor",
     "ChildAlreadyPresent",
     "ChildAlreadyStarted",
     "ChildCount",
@@ -264,19 +340,29 @@ __all__ = [
     "Conflate",
     "Context",
     "DeadLetter",
+    "Diagnostics",
+    "Done",
     "Down",
+    "Draining",
+    "DuplicateRegistry",
     "DynamicSupervisorSpec",
     "Event",
     "EventStream",
     "EventsSkipped",
     "Exhausted",
+    "Exit",
     "ExitReason",
     "Failed",
     "Gone",
+    "HandlerResumed",
     "HookFailed",
     "Hung",
     "Ignore",
     "Intensity",
+    "Job",
+    "JobStream",
+    "JobTimeout",
+    "KeyLock",
     "Kill",
     "Killed",
     "LifeUnstopped",
@@ -292,11 +378,23 @@ __all__ = [
     "NameTaken",
     "NoSuchActor",
     "Normal",
+    "NotRegistered",
+    "OnError",
     "OnRestart",
+    "OnTimeout",
+    "Outcome",
     "Overflow",
     "Pair",
     "Phase",
+    "Pool",
+    "PoolEmpty",
+    "PoolHandle",
+    "PoolSpec",
     "Ref",
+    "Registered",
+    "Registrar",
+    "Registry",
+    "RegistryView",
     "Reply",
     "Request",
     "Restart",
@@ -308,10 +406,12 @@ __all__ = [
     "Sink",
     "SinkFailed",
     "Skipped",
+    "SlowHandler",
     "SpecError",
     "StartError",
     "StartFailed",
     "Stop",
+    "StopTree",
     "Store",
     "Strategy",
     "StrayCancellation",
@@ -321,12 +421,18 @@ __all__ = [
     "SupervisorGaveUp",
     "SupervisorSpec",
     "TaskSpec",
+    "Tasks",
+    "TimedOut",
     "Topic",
     "TreeSnapshot",
     "TreeStarted",
+    "TreeStop",
     "TreeStopped",
+    "Undelivered",
+    "Unregistered",
     "Unstopped",
     "Up",
+    "background",
     "check_children",
     "open_supervisor",
     "redact",

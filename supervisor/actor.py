@@ -6,23 +6,24 @@ one of those is refused, because half of it would go on using the original.
 
 from __future__ import annotations
 
-import sys
-import types
-import typing
+import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, ForwardRef, Generic, TypeVar, Union, get_args, get_origin
+from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
 from supervisor.context import ActorTimer, Context, Monitor, Reply
 from supervisor.exits import ExitReason
 from supervisor.ref import Ref
+from supervisor.registry import DuplicateRegistry, Registrar, Registry
 from supervisor.spec import Name
 from supervisor.topics import Carries, Topic
 
-__all__ = ["Actor", "accepted_types"]
+__all__ = ["Actor"]
 
 M = TypeVar("M")
 N = TypeVar("N")
 T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
 
 _OVERRIDABLE = {"receive", "on_start", "on_stop"}
 
@@ -46,6 +47,8 @@ class Actor(Generic[M]):
         for name in cls.__dict__:
             if name in Actor.__dict__ and name not in _OVERRIDABLE and not name.startswith("_"):
                 raise TypeError(f"{cls.__name__}.{name} hides what every actor may do; give yours another name")
+        if "receive" in cls.__dict__:
+            _check_receive(cls)
         for base in cls.__dict__.get("__orig_bases__", ()):
             origin = get_origin(base)
             if isinstance(origin, type) and issubclass(origin, Actor):
@@ -116,9 +119,39 @@ class Actor(Generic[M]):
         """Receive `Up` and `Down` for every life at that place, and finally `Gone`."""
         return self.context.watch(ref)
 
+    def idle_after(self, delay: float, message: M) -> ActorTimer:
+        """Receive `message` if nothing else comes for `delay` seconds. Any message cancels it; set it again in the handler."""
+        return self.context.idle_after(delay, message)
+
+    def link(self, ref: Ref[Any]) -> None:
+        """Share the fate of the life there, and it yours: if one ends, other than `Normal`, the other ends in the same way.
+
+        Once per pair of lives, whoever asks; over when either ends. Who called `trap_exits` receives an `Exit` instead.
+
+        Raises:
+            NoSuchActor: there is no life, and this one does not trap exits.
+        """
+        self.context.link(ref)
+
+    def unlink(self, ref: Ref[Any]) -> None:
+        """Share it no longer. No `Exit` of that life is delivered after this."""
+        self.context.unlink(ref)
+
+    def trap_exits(self) -> None:
+        """From now on, receive `Exit(ref, reason)` when a linked life ends, however it ended, instead of ending with it.
+
+        Raises:
+            TypeError: the actor does not accept `Exit`.
+        """
+        self.context.trap_exits()
+
     def lookup(self, name: Name[N]) -> Ref[N]:
         """The ref of who has the name. Raises NoSuchActor."""
         return self.context.lookup(name)
+
+    def registry(self, declaration: Registry[K, V] | DuplicateRegistry[K, V]) -> Registrar[K, V]:
+        """A registry as this life sees it: what it registers is its own, and ends with it."""
+        return self.context.registry(declaration)
 
     def subscribe(self, topic: Carries[M]) -> None:
         """Receive what is published to the topic. A later life goes on receiving if its `on_start` subscribes again."""
@@ -157,16 +190,26 @@ class Actor(Generic[M]):
 
         Cancellation: may have happened.
         """
-        await self.context.store.flush()
+        await self.context.shelf.store.flush()
 
 
-def accepted_types(cls: type[Actor[Any]]) -> tuple[type, ...] | None:
-    """The classes that `Actor[...]` names; None for anything.
-
-    Raises:
-        TypeError: it names something that is not a class.
-    """
-    return _flatten(cls.__message_type__, cls)
+def _check_receive(cls: type[Actor[Any]]) -> None:
+    """Refuse a handler that could not be called, or that would handle nothing, when the class is made."""
+    given = cls.__dict__["receive"]
+    if inspect.isgeneratorfunction(given) or inspect.isasyncgenfunction(given):
+        raise TypeError(f"{cls.__name__}.receive has a yield, so calling it handles nothing; write return, or await")
+    if isinstance(given, staticmethod | classmethod) or not callable(given):
+        raise TypeError(f"{cls.__name__}.receive is a {type(given).__name__}; expected def receive(self, message)")
+    try:
+        signature = inspect.signature(given)
+    except (TypeError, ValueError):
+        return  # it does not show its signature
+    try:
+        signature.bind(None, None)
+    except TypeError as error:
+        raise TypeError(
+            f"{cls.__name__}.receive{signature} cannot take one message; write def receive(self, message)"
+        ) from error
 
 
 def _message_type(base: type[Actor[Any]], arguments: tuple[Any, ...]) -> Any:
@@ -181,23 +224,3 @@ def _message_type(base: type[Actor[Any]], arguments: tuple[Any, ...]) -> Any:
         return given.get(message, message)
     inside = getattr(message, "__parameters__", ())
     return message[tuple(given.get(one, one) for one in inside)] if inside else message
-
-
-def _flatten(annotation: object, cls: type) -> tuple[type, ...] | None:
-    if isinstance(annotation, str | ForwardRef):
-        text = annotation if isinstance(annotation, str) else annotation.__forward_arg__
-        annotation = eval(text, vars(sys.modules[cls.__module__]))  # noqa: S307  # an annotation of the class itself
-    annotation = getattr(annotation, "__value__", annotation)  # type Message = Deposit | Balance
-    if annotation is Any or annotation is object or isinstance(annotation, TypeVar):
-        return None
-    if annotation is None:
-        return (type(None),)
-    if get_origin(annotation) in (Union, types.UnionType):
-        parts = [_flatten(part, cls) for part in get_args(annotation)]
-        return None if None in parts else tuple(kind for part in parts if part is not None for kind in part)
-    kind = get_origin(annotation) or annotation
-    if kind is typing.Literal:
-        return tuple({type(value) for value in get_args(annotation)})
-    if not isinstance(kind, type):
-        raise TypeError(f"{cls.__name__} is an Actor[{annotation!r}]; expected classes, such as Actor[Deposit | Balance]")
-    return (kind,)

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from supervisor.actor import Actor, accepted_types
+from supervisor.accepts import accepted_types
+from supervisor.actor import Actor
 from supervisor.child import Life, LifeListener, ignores
 from supervisor.context import Context
-from supervisor.errors import Hung
-from supervisor.exits import ExitReason, Failed, Normal, Shutdown
+from supervisor.errors import ActorCrashed, Hung
+from supervisor.events import HandlerResumed
+from supervisor.exits import ExitReason, Failed, Normal, Shutdown, classify, error_of
 from supervisor.loop import handle_messages
 from supervisor.mailbox import Envelope, message_of
+from supervisor.parking import give_way
+from supervisor.policies import OnError, policy_for
 from supervisor.ref import Place
 from supervisor.spec import ActorSpec
 from supervisor.store import Store
@@ -47,6 +51,8 @@ class ActorLife(Life):
         self._context = Context(place, incarnation, supervisor, store, self._interrupt)
         self._handling_since: float | None = None
         self._initialised = False
+        self.actor: Actor[Any] | None = None
+        """Once it is made; for tests and debugging."""
 
     async def _live(self) -> ExitReason:
         """Start, handle messages, tidy up. Cancellation: the kill cuts it."""
@@ -54,6 +60,7 @@ class ActorLife(Life):
         finished = False
         try:
             with self._soft_scope:
+                self._context.shelf.begin()
                 actor = self._make()
                 if type(actor).on_start is not Actor.on_start:
                     self._limit_start(self._spec.start_timeout)
@@ -61,11 +68,11 @@ class ActorLife(Life):
                 self._initialised = True
                 self._context.renew_topics()
                 self._ready()
-                watch = None if self._spec.watchdog is None else self._note_handling
-                await handle_messages(self._context, actor.receive, watch)
+                await self._handle(actor)
             reason = self._crash_reason or self._stop_reason or Shutdown()
         except BaseException as error:  # read, then on_stop; a kill goes on to its scope
             if self._killed_by(error):
+                self._note_last(actor)
                 raise
             reason = self._read(error)
             if ignores(reason):
@@ -73,12 +80,42 @@ class ActorLife(Life):
                     return reason
                 reason = Normal()
             finished = not isinstance(reason, Failed)  # the handler itself said Stop: its message is handled
+        if isinstance(reason, Failed):
+            self._note_last(actor)
         self._settle_in_hand(reason, finished=finished)
         if isinstance(reason, Failed) and self._crash_reason is None:
             self._crash_reason = reason
         if self._initialised and actor is not None and self._kill_reason is None:
             reason = await self._tidy_up(actor, reason)
         return reason
+
+    async def _handle(self, actor: Actor[Any]) -> None:
+        """Handle messages, and go on after an error from which the spec says to resume. Cancellation: a kill cuts it."""
+        watch = None if self._spec.watchdog is None else self._note_handling
+        while True:
+            try:
+                return await handle_messages(self._context, actor.receive, watch)
+            except Exception as error:
+                reason = classify(error)
+                if policy_for(self._spec.on_error, reason) is not OnError.RESUME or self._context.stopping:
+                    raise
+                self._resume(reason)
+            await give_way()  # a flood of messages that all fail must not starve the others
+
+    def _resume(self, reason: ExitReason) -> None:
+        message = type(message_of(self._context.in_hand)).__name__
+        at, path = self.runtime.now(), self.place.path
+        self.runtime.emit(
+            HandlerResumed(
+                path=path,
+                at=at,
+                incarnation=self.incarnation,
+                message=message,
+                reason=str(reason),
+                cause=error_of(reason),
+            )
+        )
+        self._settle_in_hand(reason, resumed=True)
 
     def _make(self) -> Actor[Any]:
         actor = self._spec.start()
@@ -89,6 +126,7 @@ class ActorLife(Life):
                 f"ActorSpec({self._spec.id!r}).start returned an actor that has lived before; make a fresh one each time"
             )
         actor._context = self._context
+        self.actor = actor
         self.place.learn(accepted_types(type(actor)))
         return actor
 
@@ -110,19 +148,38 @@ class ActorLife(Life):
             return reason if ignores(verdict) else verdict
         return reason
 
+    def _note_last(self, actor: Actor[Any] | None) -> None:
+        """Keep what the report of a crash will say."""
+        item = self._context.in_hand
+        self.last_message = None if item is None else self.runtime.describe(message_of(item))
+        self.last_state = None if actor is None else self.runtime.describe(actor)
+
     def _killed_by(self, error: BaseException) -> bool:
         return self._kill_reason is not None and isinstance(error, anyio.get_cancelled_exc_class())
 
-    def _settle_in_hand(self, reason: ExitReason, *, finished: bool = False) -> None:
+    def _settle_in_hand(self, reason: ExitReason, *, finished: bool = False, resumed: bool = False) -> None:
         """The message in hand is never handled again: whoever asked is told; if it was cut or failed, it is a dead letter."""
         item, self._context.in_hand = self._context.in_hand, None
         self._cancel_timer("watchdog")
         if item is None:
             return
         if type(item) is Envelope and item.reply is not None:
-            item.reply.crash(reason)
+            item.reply.fail(ActorCrashed(self.place.path, reason, resumed=resumed))
         if not finished:
             self.runtime.dead_letter(self.place.path, message_of(item), f"its handler ended with {reason}")
+
+    def drain(self) -> None:
+        """End it when it has handled what is queued. The place takes no more."""
+        self._context.draining = True
+        if self.place.inbox is not None:
+            self.place.inbox.reader.unpark()
+
+    def linked_ended(self, place: Place, reason: ExitReason) -> None:
+        """A life that it is linked with is over: told, if it traps exits; else it ends in the same way."""
+        if self._context.traps_exits:
+            self._context.linked_ended(place, reason)
+        else:
+            super().linked_ended(place, reason)
 
     def _soft_stop(self) -> None:
         self._context.cancel_background()
@@ -147,6 +204,7 @@ class ActorLife(Life):
     def _release(self, reason: ExitReason) -> None:
         self._settle_in_hand(reason)
         self._context.release(reason)
+        self._context.shelf.end(reason)
 
     def crash(self, error: BaseException) -> None:
         super()._interrupt(Failed(error))

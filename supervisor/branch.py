@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define
 
-from supervisor.actor import Actor, accepted_types
+from supervisor.accepts import accepted_types
+from supervisor.actor import Actor
 from supervisor.agenda import Timer
 from supervisor.exits import ExitReason
 from supervisor.names import Names
+from supervisor.pool import PoolSpec, PoolState
 from supervisor.ref import Place
-from supervisor.spec import ActorSpec, ChildSpec, DynamicSupervisorSpec, SupervisorSpec
+from supervisor.spec import ActorSpec, ChildSpec, DynamicSupervisorSpec, Name, SupervisorSpec
 from supervisor.store import Store
 
 if TYPE_CHECKING:
@@ -75,6 +77,10 @@ class Branch:
         self.slots: dict[str, Slot] = {}
         self.life: SupervisorLife | None = None
         self._numbers: dict[str, int] = {}
+        self.pool = PoolState(spec.size) if isinstance(spec, PoolSpec) else None
+        if isinstance(spec, PoolSpec) and spec.name is not None:
+            place.name = Name(spec.name.key)
+            place.runtime.pools[place] = self
 
     def prepare(self) -> None:
         """Make ready for a new life: a slot for each static child, nothing left of dynamic ones.
@@ -89,6 +95,9 @@ class Branch:
         self.slots = {key: self.slots.get(key) or self._new_slot(key, spec, given=spec) for key, spec in static.items()}
         for slot in self.slots.values():
             slot.place.open()
+        if self.pool is not None:
+            self.pool.renew()
+            self.place.open()  # nobody opens the root's place, and that may be a pool with a name
 
     def add(self, spec: ChildSpec) -> Slot:
         """A slot for a new child. Its key is its id; under a dynamic supervisor ids may repeat, and then get a number.
@@ -115,6 +124,7 @@ class Branch:
             memory = self.place.runtime.store
             for below in _all_below(slot):
                 memory.drop(below.place.path)
+                below.place.runtime.pools.pop(below.place, None)
 
     def _new_slot(self, key: str, spec: ChildSpec, given: ChildSpec | None = None) -> Slot:
         runtime, path = self.place.runtime, f"{self.place.path}/{key}"

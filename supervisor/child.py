@@ -17,21 +17,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, Protocol, TypeVar, cast
 
 import anyio
 from attrs import evolve
 
 from supervisor.agenda import Timer
-from supervisor.context import read_exit
+from supervisor.context import Context, read_exit
 from supervisor.errors import Hung, StrayCancellation
 from supervisor.events import HookFailed
-from supervisor.exits import ExitReason, Failed, Ignore, Killed, Normal, is_fatal
+from supervisor.exits import ExitReason, Failed, Ignore, Killed, Normal, Shutdown, is_fatal
 from supervisor.parking import current_coroutine, stack_of, uninterrupted
 from supervisor.ref import CURRENT_PLACE, Place
 from supervisor.spec import ActorSpec, ChildSpec, Kill, TaskSpec
 
-__all__ = ["UNSTOPPED_AFTER", "Life", "LifeListener", "ignores", "without_arguments"]
+__all__ = ["UNSTOPPED_AFTER", "Life", "LifeListener", "ignores", "path_in", "without_arguments"]
 
 UNSTOPPED_AFTER = 1.0
 """Seconds after its kill at which a life that still runs is reported."""
@@ -58,6 +59,11 @@ def without_arguments(spec: S) -> S:
 def ignores(reason: ExitReason) -> bool:
     """Whether a life said that there is nothing to do."""
     return isinstance(reason, Failed) and isinstance(reason.error, Ignore)
+
+
+def path_in(frame: FrameType) -> str | None:
+    """The path of the life whose task a frame is the beginning of."""
+    return frame.f_locals["self"].place.path if frame.f_code in _TASKS else None
 
 
 class LifeListener(Protocol):
@@ -103,6 +109,10 @@ class Life:
         self._started = False
         self._over = False
         self._overdue = False
+        self.last_message: str | None = None
+        """What an actor that crashed had in hand, for the report."""
+        self.last_state: str | None = None
+        """The actor that crashed, for the report."""
         self._timers: dict[str, Timer] = {}
         self._coroutine: Any = None
 
@@ -139,6 +149,15 @@ class Life:
     def crash(self, error: BaseException) -> None:
         """End it as if it had raised this."""
         self._interrupt(Failed(error))
+
+    def drain(self) -> None:
+        """End it when it has handled what is queued: a task has no queue."""
+        self.request_stop(Shutdown())
+
+    def linked_ended(self, place: Place, reason: ExitReason) -> None:
+        """A life that it is linked with is over: it ends in the same way, unless all was well there."""
+        if not isinstance(reason, Normal) and not is_fatal(reason):  # what is fatal ends the tree in any case
+            self._interrupt(reason)
 
     def forget_arguments(self) -> None:
         """Hold on no longer to what it was started with: it will not be started again."""
@@ -277,3 +296,7 @@ class Life:
             return
         self._overdue = True
         self._listener.life_overdue(self, "\n".join(self._stacks()))
+
+
+_TASKS = {Life._main.__code__, Context._run_background.__code__}
+"""The functions that a life's tasks begin with."""

@@ -11,16 +11,17 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
-import msgspec
 import structlog
 
 from supervisor.agenda import Timer
-from supervisor.errors import BadReply, StrayCancellation
+from supervisor.errors import BadReply, NoSuchActor, StrayCancellation
 from supervisor.exits import ExitReason, Failed, classify
 from supervisor.mailbox import Envelope, PendingReply
-from supervisor.messages import Down, Gone, Up, reply_fits, reply_type
+from supervisor.messages import Down, Exit, Gone, Up, reply_fits, reply_type
 from supervisor.parking import current_coroutine, stack_of, uninterrupted
 from supervisor.ref import Place, Ref
+from supervisor.registry import DuplicateRegistry, Owner, Registered, Registrar, Registry, Unregistered
+from supervisor.shelf import Shelf
 from supervisor.spec import Name
 from supervisor.store import Store
 
@@ -31,6 +32,8 @@ __all__ = ["ActorTimer", "Context", "Monitor", "Reply", "read_exit"]
 
 M = TypeVar("M")
 T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class ActorTimer:
@@ -80,16 +83,21 @@ class ActorTimer:
             self._timer = self._context.runtime.timekeeper.after(self._due - now, self._fire)
 
 
+SIGNALS_PER_WATCH = 100
+"""What of one `watch` may wait to be handled: past that the oldest goes. The incarnations in the others show the gap."""
+
+
 class Monitor:
     """One `monitor` or `watch` of one life. `cancel()` guarantees that nothing more of it is delivered."""
 
-    __slots__ = ("_context", "_forever", "_place", "active")
+    __slots__ = ("_context", "_forever", "_place", "_waiting", "active")
 
     def __init__(self, context: Context, place: Place, *, forever: bool) -> None:
         self.active = True
         self._context = context
         self._place = place
         self._forever = forever
+        self._waiting: deque[_Notice] = deque()
         context.monitors[self] = None
         place.watchers[self] = None
 
@@ -101,20 +109,28 @@ class Monitor:
 
     def life_began(self, place: Place, incarnation: int) -> None:
         if self._forever:
-            self._context.deliver(_Notice(self, Up(Ref(place), incarnation)))
+            self._deliver(Up(Ref(place), incarnation))
 
     def life_ended(self, place: Place, incarnation: int, reason: ExitReason | None) -> None:
-        self._context.deliver(_Notice(self, Down(Ref(place), incarnation, reason)))
+        self._deliver(Down(Ref(place), incarnation, reason))
         if not self._forever:
             place.watchers.pop(self, None)
 
     def place_closed(self, place: Place) -> None:
         if self._forever:
-            self._context.deliver(_Notice(self, Gone(Ref(place))))
+            self._deliver(Gone(Ref(place)))
         # Nothing more may come of it, also if the place is opened again: `Gone` is the last. And kept, each child that ever was
         # watched would stay in memory.
         place.watchers.pop(self, None)
         self._context.monitors.pop(self, None)
+
+    def _deliver(self, message: object) -> None:
+        if len(self._waiting) >= SIGNALS_PER_WATCH:
+            # Who hangs while what it watches flaps would otherwise fill the memory.
+            self._context.signals.remove(self._waiting.popleft())
+        notice = _Notice(self, message)
+        self._waiting.append(notice)
+        self._context.deliver(notice)
 
 
 class _Notice:
@@ -131,8 +147,22 @@ class _Notice:
         return self._monitor.active
 
     def delivered(self) -> None:
+        self._monitor._waiting.popleft()  # they are handled in order: it is the first
         if not self._monitor._forever:
             self._monitor.cancel()
+
+
+class _ExitSignal:
+    """An `Exit` on its way."""
+
+    __slots__ = ("message", "place")
+    active = True
+
+    def __init__(self, place: Place, reason: ExitReason) -> None:
+        self.place = place
+        self.message = Exit(Ref(place), reason)
+
+    def delivered(self) -> None: ...
 
 
 class Reply(Generic[T]):
@@ -192,8 +222,13 @@ class Context:
         self.runtime = place.runtime
         self.incarnation = incarnation
         self.supervisor = supervisor
-        self.store = store
+        self.shelf = Shelf(store, place.path, place.runtime)
         self.stopping = False
+        self.draining = False
+        """It is to end when nothing is queued any more."""
+        self.traps_exits = False
+        self.idle: ActorTimer | None = None
+        """What comes when nothing else does."""
         self.over = False
         """The life is over: what its actor's object, if somebody kept it, asks for now would be given up by nobody."""
         self.in_hand: Any = None
@@ -208,6 +243,8 @@ class Context:
         """Asks to be answered later; some may be answered by now."""
         self._replies_bound = 64
         self._on_crash = on_crash
+        self._owner: Owner | None = None
+        """What it has registered."""
         self._log: Any = None
         self._parker = self.runtime.parker()
 
@@ -241,13 +278,19 @@ class Context:
         if not delay >= 0 or (interval is not None and interval <= 0):
             raise ValueError(f"{self.path} sets a timer of {delay!r} s; expected seconds from 0, and above 0 for every()")
         if key is not None and key in self.timers:
-            self.timers[key].cancel()
+            self.timers[key].cancel()  # also a tick that is queued: a later timer of that key has nothing to do with it
         if key is None:
             key = object()
         timer = self.timers[key] = ActorTimer(self, delay, message, interval, key)
         if self.over:
             timer.cancel()
         return timer
+
+    def idle_after(self, delay: float, message: object) -> ActorTimer:
+        if self.idle is not None:
+            self.idle.cancel()
+        self.idle = self.after(delay, message)
+        return self.idle
 
     def spawn(self, function: Callable[..., Awaitable[object]], *args: Any) -> None:
         if self.stopping:
@@ -296,8 +339,45 @@ class Context:
             monitor.life_began(place, place.life.incarnation)
         return monitor
 
+    def link(self, target: Ref[Any]) -> None:
+        place = target._place
+        if self.over or place is self.place:
+            return
+        if place.life is not None:
+            self.place.link(place)
+        elif self.traps_exits:
+            self.deliver(_ExitSignal(place, Failed(NoSuchActor(place.path))))
+        else:
+            raise NoSuchActor(place.path)
+
+    def unlink(self, target: Ref[Any]) -> None:
+        if self.over:
+            return  # by now the links are the next life's
+        self.place.unlink(target._place)
+        for signal in [one for one in self.signals if isinstance(one, _ExitSignal) and one.place is target._place]:
+            self.signals.remove(signal)
+
+    def trap_exits(self) -> None:
+        self._must_accept(Exit, "trap_exits")
+        self.traps_exits = True
+
+    def linked_ended(self, place: Place, reason: ExitReason) -> None:
+        """A linked life is over, and this one traps exits."""
+        self.deliver(_ExitSignal(place, reason))
+
     def lookup(self, name: Name[M]) -> Ref[M]:
         return Ref(self.place.names.find(name))
+
+    def registry(self, declaration: Registry[K, V] | DuplicateRegistry[K, V]) -> Registrar[K, V]:
+        if self._owner is None:
+            self._owner = Owner(self.place)
+            self._owner.over = self.over
+        return self.runtime.registries.registrar(declaration, self._owner, self._listen)
+
+    def _listen(self, topic: Any) -> None:
+        for event in (Registered, Unregistered):
+            self._must_accept(event, "listen")
+        self.subscribe(topic)
 
     def subscribe(self, topic: Any) -> None:
         if self.over:
@@ -323,23 +403,40 @@ class Context:
         return Reply(item.reply, type(item.message))
 
     def remember(self, value: object, key: str) -> None:
-        self.store.put(self.path, _store_key(type(value), key), msgspec.msgpack.encode(value))
+        self.shelf.remember(value, key)
 
     def recall(self, kind: type[T], key: str) -> T | None:
-        stored = self.store.get(self.path, _store_key(kind, key))
-        return None if stored is None else msgspec.msgpack.decode(stored, type=kind)
+        return self.shelf.recall(kind, key)
 
     def recall_all(self, kind: type[T]) -> dict[str, T]:
-        prefix = _store_key(kind, "")
-        found = ((key, value) for key, value in self.store.scan(self.path) if key.startswith(prefix))
-        return {key.removeprefix(prefix): msgspec.msgpack.decode(value, type=kind) for key, value in found}
+        return self.shelf.recall_all(kind)
 
     def forget(self, key: str) -> None:
-        for stored, _ in list(self.store.scan(self.path)):
-            if stored.partition("\x00")[2] == key:
-                self.store.delete(self.path, stored)
+        self.shelf.forget(key)
+
+    def wall_clock(self, at: float) -> float:
+        """An instant of the loop's clock, in seconds since 1970: to be remembered. A loop's clock means nothing to another process.
+
+        Args:
+            at: seconds of the loop's clock, as of `anyio.current_time()`.
+        """
+        return at + (self.runtime.wall() - self.runtime.now())
+
+    def loop_clock(self, wall: float) -> float:
+        """An instant in seconds since 1970, on the loop's clock: after a recall. It may be in the past, and below 0.
+
+        Args:
+            wall: what `wall_clock` gave, in this process or an earlier one.
+        """
+        return wall - (self.runtime.wall() - self.runtime.now())
 
     # ---- the life's own
+
+    def end_idle(self) -> None:
+        """A message is to be handled: nobody is idle."""
+        if self.idle is not None:
+            self.idle.cancel()
+            self.idle = None
 
     def renew_topics(self) -> None:
         """Drop the subscriptions of former lives that this one has not asked for again."""
@@ -368,6 +465,8 @@ class Context:
     def release(self, reason: ExitReason) -> None:
         """The life is over: give up all it owns."""
         self.over = True
+        if self._owner is not None:
+            self._owner.release()
         for timer in list(self.timers.values()):
             timer.cancel()
         for monitor in list(self.monitors):
@@ -396,7 +495,3 @@ def read_exit(error: BaseException, path: str) -> ExitReason:
         stray, rest = error.split(cancelled)
         return classify(error) if stray is None else Failed(StrayCancellation(path)) if rest is None else classify(rest)
     return Failed(StrayCancellation(path)) if isinstance(error, cancelled) else classify(error)
-
-
-def _store_key(kind: type, key: str) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}\x00{key}"

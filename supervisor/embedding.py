@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from os import PathLike
+from typing import Any, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
 
 from supervisor.branch import Branch
+from supervisor.child import path_in
 from supervisor.context import read_exit
-from supervisor.errors import SpecError, StrayCancellation
-from supervisor.events import TreeStarted, TreeStopped
+from supervisor.control import ControlSocket, check_control_path, control_socket
+from supervisor.diagnostics import QUIET, Diagnostics
+from supervisor.errors import SpecError, StoreError, StrayCancellation
+from supervisor.events import SlowHandler, StoreFailing, TreeStarted, TreeStopped
 from supervisor.exits import ExitReason, Shutdown, classify, error_of, is_fatal
 from supervisor.handle import Supervisor
+from supervisor.loop_watch import LoopWatch
 from supervisor.names import Names
 from supervisor.parking import Parker, uninterrupted
 from supervisor.ref import Place
 from supervisor.runtime import Runtime
 from supervisor.spec import DynamicSupervisorSpec, SupervisorSpec
+from supervisor.store import DurableStore
+from supervisor.stores import Stores
 from supervisor.telemetry import LogSink, Sink
 from supervisor.tree import EventQueue, SupervisorLife
 
@@ -30,6 +37,8 @@ __all__ = ["open_supervisor", "run"]
 T = TypeVar("T")
 RootSpec = SupervisorSpec | DynamicSupervisorSpec
 
+OWN_LOOP = Diagnostics(slow_handler=1.0)
+"""What a tree with a loop of its own looks for."""
 INTERRUPT, ERROR, CANCELLATION = range(3)
 """What may come out of a tree, the gravest first."""
 
@@ -41,15 +50,22 @@ class _Root:
         spec: the root's spec.
         nursery: where the tree lives.
         sinks: who gets the events.
+        diagnostics: what to look for.
+        stores: the durable stores that are open.
     """
 
-    def __init__(self, spec: RootSpec, nursery: TaskGroup, sinks: Sequence[Sink]) -> None:
-        self.runtime = Runtime(nursery, sinks)
+    def __init__(
+        self, spec: RootSpec, nursery: TaskGroup, sinks: Sequence[Sink], diagnostics: Diagnostics, stores: Stores
+    ) -> None:
+        self.runtime = Runtime(nursery, sinks, stores)
+        stores.report = self._store_changed
         names = Names()
         place = Place(self.runtime, spec.id, None, (), names)
         self.branch = Branch(spec, place, names, self.runtime.store, Supervisor)
         self.life = SupervisorLife(spec.id, self.branch, 1, self, EventQueue())
         self.runtime.on_fatal = self.life.crash
+        self._watch: LoopWatch | None = None
+        self._diagnose(diagnostics)
         self.started = False
         self.reason: ExitReason | None = None
         self.body = anyio.CancelScope()
@@ -68,6 +84,8 @@ class _Root:
         return self.reason is not None
 
     def begin(self) -> None:
+        if self._watch is not None:
+            self._watch.start()
         self.runtime.spawn(self.runtime.keep_time, name=f"{self.branch.place.path} timekeeper")
         self.life.begin()
 
@@ -90,6 +108,21 @@ class _Root:
 
     def life_overdue(self, life: SupervisorLife, stack: str) -> None:
         """Each life that does not end has been reported already."""
+
+    def _diagnose(self, diagnostics: Diagnostics) -> None:
+        self.runtime.asks = {} if diagnostics.ask_cycles else None
+        self.runtime.disclose = diagnostics.disclose
+        if diagnostics.slow_handler is not None:
+            self._watch = LoopWatch(diagnostics.slow_handler, path_in, self._loop_was_held)
+
+    def _loop_was_held(self, seconds: float, path: str | None, stack: str) -> None:
+        held = SlowHandler(path=path or self.branch.place.path, at=self.runtime.now(), seconds=seconds, stack=stack)
+        self.runtime.emit(held)
+
+    def _store_changed(self, store: DurableStore, error: StoreError | None) -> None:
+        at, path = self.runtime.now(), self.branch.place.path
+        words = None if error is None else str(error)
+        self.runtime.emit(StoreFailing(path=path, at=at, store=str(getattr(store, "path", store)), error=words))
 
     async def wait(self, condition: Callable[[], bool]) -> None:
         """Return when the root has changed so that the condition holds. Cancellation: atomic."""
@@ -134,6 +167,8 @@ class _Root:
                             interrupted = True
                 if timer is not None:
                     self.runtime.timekeeper.cancel(timer)
+        if self._watch is not None:
+            self._watch.close()
         self.runtime.close()
         return list(cuts.values())
 
@@ -145,7 +180,12 @@ class _Root:
 @asynccontextmanager
 @uninterrupted
 async def open_supervisor(
-    spec: RootSpec, *, sinks: Sequence[Sink] = (), deadline: float | None = None
+    spec: RootSpec,
+    *,
+    sinks: Sequence[Sink] = (),
+    deadline: float | None = None,
+    diagnostics: Diagnostics = QUIET,
+    control: str | PathLike[str] | None = None,
 ) -> AsyncIterator[Supervisor]:
     """Run a tree for as long as the block lasts: `async with open_supervisor(spec) as root: ...`.
 
@@ -160,19 +200,37 @@ async def open_supervisor(
         spec: the root.
         sinks: who gets the events; by default warnings and errors go to structlog.
         deadline: seconds for an ordered stop; what runs then is killed. None: each child's own grace is all that bounds it.
+        diagnostics: what to look for; `DEBUG` while developing.
+        control: where to make a socket for `oneforone tree`; only the owner of the process may connect. None: no socket.
 
     Raises:
+        SpecError: a wrong argument, or there is something else where the socket should be; nothing was started.
         StartError: a child did not start; its error is the cause.
         RestartIntensityExceeded: the root gave up; the last child's error is the cause.
+        StoreError: a store that the spec names cannot be used, and nothing was started; or, at the end, something that was
+            remembered could not be written.
 
     Cancellation: entering and leaving stop the tree in order, shielded, before the cancellation goes on.
     """
-    _check(spec, sinks, deadline)
-    async with _opened(spec, sinks, deadline) as root:
+    _check(spec, sinks, deadline, diagnostics)
+    path = check_control_path(control)
+    async with control_socket(path) as door, _opened(spec, sinks, deadline, diagnostics, _attended(door)) as root:
         yield root.branch.handle
 
 
-def _check(spec: object, sinks: object, deadline: object) -> None:
+def _attended(door: ControlSocket | None, also: Callable[[_Root], None] | None = None) -> Callable[[_Root], None]:
+    """What is done with a root before it starts: whoever looks sees it start, too."""
+
+    def announce(root: _Root) -> None:
+        if also is not None:
+            also(root)
+        if door is not None:
+            door.attend(root.runtime, root.branch.handle)
+
+    return announce
+
+
+def _check(spec: object, sinks: object, deadline: object, diagnostics: object) -> None:
     """Refuse wrong arguments before anything runs: inside, they would surface as a group, or as a stop that never comes."""
     if not isinstance(spec, RootSpec):
         raise SpecError(
@@ -182,18 +240,34 @@ def _check(spec: object, sinks: object, deadline: object) -> None:
         raise SpecError("sinks", sinks, "a list of functions of an event, such as [LogSink()]")
     if deadline is not None and (isinstance(deadline, bool) or not isinstance(deadline, int | float) or not deadline >= 0):
         raise SpecError("deadline", deadline, "seconds from 0, such as 9.0, or None")
+    if not isinstance(diagnostics, Diagnostics):
+        raise SpecError("diagnostics", diagnostics, "Diagnostics(...), such as DEBUG")
+
+
+def _check_loop(backend: object, options: object) -> None:
+    """Refuse what is no loop, before anything runs."""
+    if backend not in anyio.get_all_backends():
+        raise SpecError("backend", backend, "'trio' or 'asyncio'; uvloop is asyncio with backend_options={'use_uvloop': True}")
+    if options is not None and not isinstance(options, Mapping):
+        raise SpecError("backend_options", options, "a dict for anyio.run, such as {'use_uvloop': True}, or None")
 
 
 @asynccontextmanager
 @uninterrupted
 async def _opened(
-    spec: RootSpec, sinks: Sequence[Sink], deadline: float | None, announce: Callable[[_Root], None] | None = None
+    spec: RootSpec,
+    sinks: Sequence[Sink],
+    deadline: float | None,
+    diagnostics: Diagnostics,
+    announce: Callable[[_Root], None] | None = None,
 ) -> AsyncIterator[_Root]:
     """The whole of `open_supervisor`. `announce` gets the root before it starts. Cancellation: as there."""
     errors: list[BaseException] = []
+    stores = Stores()
     try:
+        stores.open_all(spec)
         async with anyio.create_task_group() as nursery:
-            root = _Root(spec, nursery, sinks or (LogSink(),))
+            root = _Root(spec, nursery, sinks or (LogSink(),), diagnostics, stores)
             try:
                 if announce is not None:
                     announce(root)
@@ -209,6 +283,7 @@ async def _opened(
                 errors.append(root.failure)
     except BaseException as error:  # noqa: BLE001  # leaving a nursery: asyncio cancels there, on trio Ctrl-C comes, in a group
         errors.append(error_of(classify(error)) or error)
+    errors += await stores.close()
     if errors:
         first = min(errors, key=_rank)
         for other in errors:
@@ -232,10 +307,18 @@ def run(
     backend: str = "trio",
     deadline: float | None = 9.0,
     sinks: Sequence[Sink] = (),
+    diagnostics: Diagnostics = OWN_LOOP,
+    backend_options: Mapping[str, Any] | None = None,
+    control: str | PathLike[str] | None = None,
 ) -> T | None:
     """Run a tree in a loop of its own, until `main` returns, a signal comes, or the tree ends.
 
-    SIGINT and SIGTERM stop the tree in order; a second one kills what is left.
+    SIGINT and SIGTERM stop the tree in order; a second one kills what is left. They come to the main thread only: in another
+    one, `run` heeds none, and ends with `main` or the tree.
+
+    `run` never exits the process. A program that ends with it has the exit code 0 when `main` returned, a signal came or the
+    tree ended cleanly; 1, with a traceback, when `main` or the tree failed; what `SystemExit` says when `main` or a child raised
+    that; and it dies of SIGINT, 130 to a shell, when one raised `KeyboardInterrupt`.
 
     Args:
         spec: the root.
@@ -243,6 +326,9 @@ def run(
         backend: trio or asyncio.
         deadline: seconds for an ordered stop. Nine, because whoever sends a SIGKILL usually waits ten.
         sinks: as for `open_supervisor`.
+        diagnostics: what to look for; by default, handlers that hold the loop for more than a second.
+        backend_options: for `anyio.run`, such as `{"use_uvloop": True}` with asyncio.
+        control: as for `open_supervisor`.
 
     Returns:
         What `main` returned; None after a signal, or without `main`.
@@ -250,10 +336,13 @@ def run(
     Raises:
         BaseException: what `main` raised, or the tree's failure.
     """
-    _check(spec, sinks, deadline)
+    _check(spec, sinks, deadline, diagnostics)
+    _check_loop(backend, backend_options)
     if main is not None and not callable(main):
         raise SpecError("main", main, "an async function that takes the root, or None")
-    result: T | None = anyio.run(_run, spec, main, deadline, sinks, backend=backend)
+    path = check_control_path(control)
+    options = dict(backend_options or {})
+    result: T | None = anyio.run(_run, spec, main, deadline, sinks, diagnostics, path, backend=backend, backend_options=options)
     return result
 
 
@@ -262,6 +351,8 @@ async def _run(
     main: Callable[[Supervisor], Awaitable[T]] | None,
     deadline: float | None,
     sinks: Sequence[Sink],
+    diagnostics: Diagnostics,
+    control: str | None = None,
 ) -> T | None:
     """The whole of `run`, in its loop. Cancellation: stops the tree in order."""
     result: T | None = None
@@ -272,7 +363,10 @@ async def _run(
             await group.start(stopper.heed_signals)
         try:
             with stopper.scope:
-                async with _opened(spec, sinks, deadline, stopper.announce) as root:
+                async with (
+                    control_socket(control) as door,
+                    _opened(spec, sinks, deadline, diagnostics, _attended(door, stopper.announce)) as root,
+                ):
                     if main is not None:
                         result = await main(root.branch.handle)
                     else:

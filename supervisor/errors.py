@@ -5,10 +5,20 @@
     ├── StartError (RuntimeError)           a child did not start: path, reason
     ├── RestartIntensityExceeded (RuntimeError)  too many failures is a failure: path, child, reason
     ├── NameTaken (ValueError)              a name has one owner at a time
+    ├── AlreadyRegistered (ValueError)      so has a key of a unique registry: registry, key, ref
+    ├── NotRegistered (LookupError)         this life does not have that key: registry, key, path
+    ├── PoolEmpty (LookupError)             a pool that was resized to no member: path, size
+    ├── JobTimeout (TimeoutError)           a supervised job took too long, and was ended: path, timeout
     ├── Unstopped (TimeoutError)            a life that does not end, even after its kill
     ├── Hung (TimeoutError)                 a life that took longer over one thing than its spec allows
     ├── StrayCancellation (RuntimeError)    a cancellation that was none of ours ended a life
     ├── BadReply (TypeError)                a reply that is not of the type its request names
+    ├── BadState (ValueError)               what is remembered no longer fits its type: path, kind, key
+    ├── StoreError (OSError)                a store that cannot be used: store, problem, advice
+    │   ├── StoreInUse                      another tree or process has it open: holder
+    │   ├── StoreTooNew                     written by a later version of oneforone: found, known
+    │   ├── StoreCorrupt                    damaged, or not a store at all
+    │   └── StoreFailed                     the disk does not do its part: full, read-only, broken
     ├── ChildNotFound (LookupError)
     ├── ChildAlreadyStarted (ValueError)    that id runs: `ref` is who
     ├── ChildAlreadyPresent (ValueError)    that id is known, though not running
@@ -16,10 +26,12 @@
     ├── ChildRestarting (RuntimeError)
     ├── MaxChildrenReached (RuntimeError)
     ├── NoSuchActor (LookupError)           nobody lives there, and nobody will
-    ├── ActorCrashed (RuntimeError)         the life that had the request ended: path, reason
+    ├── Draining (RuntimeError)             it handles what is queued and takes no more
+    ├── ActorCrashed (RuntimeError)         the life that had the request ended, or resumed without it: path, reason
     ├── AskTimeout (TimeoutError)           `started`: whether work on the request had begun
     ├── MailboxFull (RuntimeError)
-    └── AskedSelf (RuntimeError)            an actor that waits for itself waits for ever
+    ├── AskedSelf (RuntimeError)            an actor that waits for itself waits for ever
+    └── AskCycle (RuntimeError)             so do actors that wait for each other: paths
 
 Every one is also the builtin that a caller already catches, and carries what it says as fields.
 """
@@ -32,22 +44,34 @@ from supervisor.exits import ExitReason, error_of
 
 __all__ = [
     "ActorCrashed",
+    "AlreadyRegistered",
+    "AskCycle",
     "AskTimeout",
     "AskedSelf",
     "BadReply",
+    "BadState",
     "ChildAlreadyPresent",
     "ChildAlreadyStarted",
     "ChildNotFound",
     "ChildRestarting",
     "ChildRunning",
+    "Draining",
     "Hung",
+    "JobTimeout",
     "MailboxFull",
     "MaxChildrenReached",
     "NameTaken",
     "NoSuchActor",
+    "NotRegistered",
+    "PoolEmpty",
     "RestartIntensityExceeded",
     "SpecError",
     "StartError",
+    "StoreCorrupt",
+    "StoreError",
+    "StoreFailed",
+    "StoreInUse",
+    "StoreTooNew",
     "StrayCancellation",
     "SupervisorError",
     "Unstopped",
@@ -109,6 +133,68 @@ class NameTaken(SupervisorError, ValueError):
         super().__init__(f"the name {name!r} belongs to {owner}; give this one another name, or stop that one first")
         self.name = name
         self.owner = owner
+
+
+class AlreadyRegistered(SupervisorError, ValueError):
+    """A key of a unique registry has one owner at a time, and that one's value is unchanged.
+
+    Args:
+        registry: the registry's key.
+        key: what was to be registered.
+        ref: who has it.
+    """
+
+    def __init__(self, registry: str, key: object, ref: Any) -> None:
+        super().__init__(
+            f"the key {key!r} of registry {registry!r} belongs to {ref.path}; unregister() it there, or update() it"
+        )
+        self.registry = registry
+        self.key = key
+        self.ref = ref
+
+
+class NotRegistered(SupervisorError, LookupError):
+    """This life does not have that key; another's entry is not its own.
+
+    Args:
+        registry: the registry's key.
+        key: what it does not have.
+        path: the actor.
+    """
+
+    def __init__(self, registry: str, key: object, path: str) -> None:
+        super().__init__(f"{path} has no key {key!r} in registry {registry!r}; register() it first")
+        self.registry = registry
+        self.key = key
+        self.path = path
+
+
+class PoolEmpty(SupervisorError, LookupError):
+    """A pool has no member at work: it was resized to none.
+
+    Args:
+        path: the pool.
+        size: how many it can have.
+    """
+
+    def __init__(self, path: str, size: int) -> None:
+        super().__init__(f"the pool {path} has no member at work; resize(n) it, up to {size}")
+        self.path = path
+        self.size = size
+
+
+class JobTimeout(SupervisorError, TimeoutError):
+    """A job took too long and was ended. Whatever it makes after that is thrown away.
+
+    Args:
+        path: the job.
+        timeout: seconds it had.
+    """
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__(f"{path} had no result within {timeout:g} s and was ended")
+        self.path = path
+        self.timeout = timeout
 
 
 class Unstopped(SupervisorError, TimeoutError):
@@ -223,13 +309,28 @@ class NoSuchActor(SupervisorError, LookupError):
         self.path = path
 
 
-class ActorCrashed(SupervisorError, RuntimeError):
-    """The life that had the request ended before it answered. `reason` says how; its error is the `__cause__`."""
+class Draining(SupervisorError, RuntimeError):
+    """The actor handles what is queued, takes no more, and stops."""
 
-    def __init__(self, path: str, reason: ExitReason) -> None:
-        super().__init__(f"{path} ended before it answered: {reason}")
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} is draining: it handles what is queued and takes no more")
+        self.path = path
+
+
+class ActorCrashed(SupervisorError, RuntimeError):
+    """The life that had the request ended before it answered. `reason` says how; its error is the `__cause__`.
+
+    Args:
+        path: who was asked.
+        reason: how the life ended.
+        resumed: it did not end: its `on_error` let it go on without this request.
+    """
+
+    def __init__(self, path: str, reason: ExitReason, *, resumed: bool = False) -> None:
+        super().__init__(f"{path} {'failed at this, and went on' if resumed else 'ended before it answered'}: {reason}")
         self.path = path
         self.reason = reason
+        self.resumed = resumed
         self.__cause__ = error_of(reason)
 
 
@@ -265,3 +366,83 @@ class AskedSelf(SupervisorError, RuntimeError):
     def __init__(self, path: str) -> None:
         super().__init__(f"{path} would wait for itself; use tell(), or self.spawn() what waits")
         self.path = path
+
+
+class AskCycle(SupervisorError, RuntimeError):
+    """Actors that wait for each other wait for ever. Found in debug mode, by the one whose ask would close the circle.
+
+    Args:
+        paths: who waits for whom, in order; the last waits for the first.
+    """
+
+    def __init__(self, paths: tuple[str, ...]) -> None:
+        circle = " -> ".join((*paths, paths[0]))
+        super().__init__(f"an ask that would never be answered: {circle}; let one of them tell(), or spawn() what asks")
+        self.paths = paths
+
+
+class BadState(SupervisorError, ValueError):
+    """What is remembered no longer fits the type that it is recalled as: the type has changed since. The cause says where.
+
+    Args:
+        path: whose state.
+        kind: the type that was asked for.
+        key: under which key.
+        reason: what does not fit, and at which place in the value.
+    """
+
+    def __init__(self, path: str, kind: object, key: str, reason: str) -> None:
+        name = getattr(kind, "__qualname__", str(kind))
+        super().__init__(
+            f"{path} remembers a {name} under the key {key!r} that is no {name} any more: {reason}; "
+            f"give new fields a default, or forget({key!r}) and remember it anew"
+        )
+        self.path = path
+        self.kind = kind
+        self.key = key
+        self.reason = reason
+
+
+class StoreError(SupervisorError, OSError):
+    """A store that cannot be used.
+
+    Args:
+        store: which; the path of its file.
+        problem: what is wrong with it.
+        advice: what to do about it.
+    """
+
+    def __init__(self, store: str, problem: str, advice: str) -> None:
+        super().__init__(f"the store {store} {problem}; {advice}")
+        self.store = store
+        self.problem = problem
+        self.advice = advice
+
+
+class StoreInUse(StoreError):
+    """Another tree or process has it open. Two trees on one store would overwrite each other's state."""
+
+    def __init__(self, store: str, holder: str) -> None:
+        super().__init__(store, f"is in use by {holder}", "stop that one first, or give this tree a file of its own")
+        self.holder = holder
+
+
+class StoreTooNew(StoreError):
+    """It was written by a later version of oneforone, whose schema this one does not know."""
+
+    def __init__(self, store: str, found: int, known: int) -> None:
+        problem = f"has schema version {found}, and this oneforone knows versions up to {known}"
+        super().__init__(store, problem, "install the version that wrote it, or move the file away to start without state")
+        self.found = found
+        self.known = known
+
+
+class StoreCorrupt(StoreError):
+    """It is damaged, or it is something else than a store."""
+
+    def __init__(self, store: str, problem: str) -> None:
+        super().__init__(store, problem, "put a backup in its place, or move the file away to start without state")
+
+
+class StoreFailed(StoreError):
+    """The disk does not do its part: it is full, read-only or broken. What is not written yet is kept and tried again."""

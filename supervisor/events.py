@@ -18,12 +18,17 @@ __all__ = [
     "DeadLetter",
     "Event",
     "EventsSkipped",
+    "HandlerResumed",
     "HookFailed",
     "LifeUnstopped",
     "MailboxOverflow",
     "RestartScheduled",
     "SinkFailed",
+    "SlowHandler",
     "StartFailed",
+    "StateDiscarded",
+    "StateRestored",
+    "StoreFailing",
     "SupervisorGaveUp",
     "TreeStarted",
     "TreeStopped",
@@ -85,6 +90,10 @@ class ChildEnded(Event, frozen=True, kw_only=True):
     """The child's restart type."""
     cause: BaseException | None = None
     """What a crash raised; `to_dict` gives its traceback as `error`."""
+    message: str | None = None
+    """What an actor that crashed had in hand: its type, or what `disclose` made of it."""
+    state: str | None = None
+    """The actor that crashed: its class, or what `disclose` made of it."""
 
     @property
     def level(self) -> str:
@@ -153,12 +162,71 @@ class DeadLetter(Event, frozen=True, kw_only=True):
     _level: ClassVar[str] = "debug"
 
 
+class HandlerResumed(Event, frozen=True, kw_only=True):
+    """A handler raised what the child's `on_error` says to resume from: the life went on without that message."""
+
+    incarnation: int
+    message: str
+    """Its type."""
+    reason: str
+    cause: BaseException | None = None
+
+    _level: ClassVar[str] = "warning"
+
+
+class SlowHandler(Event, frozen=True, kw_only=True):
+    """Something held the loop: a handler that computes, or that calls what blocks. Nothing else ran meanwhile."""
+
+    seconds: float
+    """How long, on the clock of the machine."""
+    stack: str
+    """Where it was when the threshold had passed."""
+
+    _level: ClassVar[str] = "warning"
+
+
 class MailboxOverflow(Event, frozen=True, kw_only=True):
     """A full mailbox dropped messages. Reported when it begins, then at most once a second."""
 
     policy: str
     dropped: int
     """How many since the last report."""
+
+    _level: ClassVar[str] = "warning"
+
+
+class StateDiscarded(Event, frozen=True, kw_only=True):
+    """Several lives in a row recalled what is remembered here and failed at once: the next one starts without it.
+
+    It is kept aside, one generation of it. If the life without it fails at once too, it is put back: see `StateRestored`.
+    """
+
+    keys: tuple[str, ...]
+    """What was set aside, `module.Type` or `module.Type key`; of many, the first."""
+    count: int
+    """How many values it was."""
+    lives: int
+    """How many lives in a row failed on it."""
+
+    _level: ClassVar[str] = "error"
+
+
+class StateRestored(Event, frozen=True, kw_only=True):
+    """The life without the state failed at once too, so the state was not to blame: it is in its place again."""
+
+    count: int
+    """How many values came back."""
+
+    _level: ClassVar[str] = "warning"
+
+
+class StoreFailing(Event, frozen=True, kw_only=True):
+    """A durable store cannot write. Reported when it begins and when it is over; what is not written is kept and tried again."""
+
+    store: str
+    """Which; the path of its file."""
+    error: str | None
+    """Why not; None: it is over, everything is written."""
 
     _level: ClassVar[str] = "warning"
 

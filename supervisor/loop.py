@@ -6,13 +6,14 @@ starve a polite one, and a wake-up per message would cost more than the message.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from types import CoroutineType
-from typing import Any
+from typing import Any, Final
 
 from supervisor.context import Context
 from supervisor.errors import BadReply
-from supervisor.mailbox import Envelope
+from supervisor.mailbox import Envelope, Inbox
 from supervisor.messages import reply_fits, reply_type
 from supervisor.parking import give_way
 
@@ -27,8 +28,11 @@ CLOCK_EVERY = 16
 only so often would let a slow one hold the loop for as many of its messages."""
 
 
+_NOTHING: Final = object()
+
+
 async def handle_messages(context: Context, receive: Callable[[Any], Any], watch: Callable[[], None] | None) -> None:
-    """Hand each message to `receive`, in order, until the life is asked to stop.
+    """Hand each message to `receive`, in order, until the life is asked to stop, or is drained.
 
     Args:
         context: the life.
@@ -42,21 +46,19 @@ async def handle_messages(context: Context, receive: Callable[[Any], Any], watch
     items, signals, now = inbox.queue.items, context.signals, context.runtime.now
     while True:
         count, look, began = 0, 1, now()
-        while True:
-            if context.stopping:
-                return
+        while not context.stopping:
             if signals:
-                signal = signals.popleft()
-                if not signal.active:
+                item = _take_signal(context, signals, items)
+                if item is _NOTHING:
                     continue
-                item = signal.message
-                signal.delivered()
             elif items:
                 item = inbox.take()
             else:
                 break
             if watch is not None:
                 watch()
+            if context.idle is not None:
+                context.end_idle()
             context.in_hand = item
             if item.__class__ is Envelope:
                 await _handle_envelope(context, receive, item)
@@ -70,10 +72,34 @@ async def handle_messages(context: Context, receive: Callable[[Any], Any], watch
                 look += min(count, CLOCK_EVERY)
                 if count >= BATCH or now() - began >= SLICE:
                     break
+        else:
+            return
         if items or signals:
             await give_way()
-        else:
-            await inbox.reader.park()
+        elif not await _more(context, inbox):
+            return
+
+
+async def _more(context: Context, inbox: Inbox) -> bool:
+    """Sleep until there is something to do; False if there will be nothing, because the life is drained.
+
+    Cancellation: atomic.
+    """
+    if context.draining:
+        return False
+    await inbox.reader.park()
+    return True
+
+
+def _take_signal(context: Context, signals: deque[Any], items: deque[Any]) -> Any:
+    """The message of the next signal, if it is still to be delivered."""
+    signal = signals.popleft()
+    if not signal.active:
+        return _NOTHING
+    signal.delivered()
+    if context.idle is signal and (items or signals):
+        return _NOTHING  # something came after all, while it was on its way
+    return signal.message
 
 
 async def _handle_envelope(context: Context, receive: Callable[[Any], Any], envelope: Envelope) -> None:

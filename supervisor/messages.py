@@ -12,7 +12,7 @@ from __future__ import annotations
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Protocol, Self, TypeVar, Union, get_args, get_origin, is_typeddict
 
-from attrs import frozen
+from attrs import field, frozen
 from msgspec import Struct
 
 from supervisor.exits import ExitReason
@@ -20,7 +20,20 @@ from supervisor.exits import ExitReason
 if TYPE_CHECKING:
     from supervisor.ref import Ref
 
-__all__ = ["Asks", "Down", "Gone", "Message", "Pair", "Request", "Skipped", "Up", "reply_fits", "reply_type"]
+__all__ = [
+    "Asks",
+    "Down",
+    "Exit",
+    "Gone",
+    "Message",
+    "Pair",
+    "Request",
+    "Skipped",
+    "Undelivered",
+    "Up",
+    "reply_fits",
+    "reply_type",
+]
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -70,6 +83,27 @@ class Gone:
     """The watched place was closed. Comes once, last."""
 
     ref: Ref[Any]
+
+
+@frozen
+class Exit:
+    """A linked life ended, for whoever traps exits. Comes once per link."""
+
+    ref: Ref[Any]
+    reason: ExitReason
+
+
+@frozen
+class Undelivered:
+    """A dead letter: a message that nobody will handle. The topic `DEAD_LETTERS` carries them."""
+
+    path: str
+    """Whom it was for."""
+    message: object = field(repr=False)
+    """The message itself. Left out of the text: it may hold what nobody should read."""
+    reason: str
+    at: float
+    """When it was given up, in seconds of the loop's clock."""
 
 
 @frozen

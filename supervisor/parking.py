@@ -28,6 +28,8 @@ __all__ = [
     "loop_clock",
     "parker_type",
     "stack_of",
+    "threadsafe_caller",
+    "time_is_virtual",
     "uninterrupted",
 ]
 
@@ -140,6 +142,33 @@ async def give_way() -> None:
         await trio.lowlevel.checkpoint()
     else:
         await asyncio.sleep(0)
+
+
+def threadsafe_caller() -> Callable[[Callable[[], object]], bool]:
+    """A function that other threads use to have something called in the loop that runs now; False once that loop is over."""
+    if trio.lowlevel.in_trio_run():
+        call: Callable[[Callable[[], object]], object] = trio.lowlevel.current_trio_token().run_sync_soon
+    else:
+        call = asyncio.get_running_loop().call_soon_threadsafe
+
+    def call_soon(function: Callable[[], object]) -> bool:
+        try:
+            call(function)
+        except RuntimeError:  # trio.RunFinishedError is one; asyncio says: the event loop is closed
+            return False
+        return True
+
+    return call_soon
+
+
+def time_is_virtual() -> bool:
+    """Whether the clock of the loop that runs now jumps when nothing can run, as `supervisor.testing` has it.
+
+    Who waits for a thread then must not let the loop go idle: the clock would jump past every deadline.
+    """
+    if trio.lowlevel.in_trio_run():
+        return hasattr(trio.lowlevel.current_clock(), "autojump_threshold")
+    return getattr(asyncio.get_running_loop(), "virtual_time", False) is True
 
 
 def current_coroutine() -> Any:

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from supervisor.errors import AskedSelf, MailboxFull, NoSuchActor, Unstopped
+from supervisor.errors import AskCycle, AskedSelf, Draining, MailboxFull, NoSuchActor, Unstopped
 from supervisor.events import MailboxOverflow
 from supervisor.exits import ExitReason, Shutdown
 from supervisor.mailbox import Envelope, Inbox, PendingReply, message_of
@@ -59,6 +59,14 @@ class LifeHandle(Protocol):
         """End it now, without grace."""
         ...
 
+    def drain(self) -> None:
+        """Have it handle what is queued, then end."""
+        ...
+
+    def linked_ended(self, place: Place, reason: ExitReason) -> None:
+        """A life that it is linked with is over."""
+        ...
+
 
 class Watcher(Protocol):
     """Whoever is told about the lives at a place."""
@@ -82,8 +90,8 @@ class Place:
     """
 
     __slots__ = (
-        "_accepted", "_reporting", "_unreported", "accepts", "closed", "inbox", "life", "name", "names", "path", "runtime",
-         "topics", "waiters", "watchers",
+        "_accepted", "_reporting", "_unreported", "accepts", "closed", "draining", "inbox", "life", "links", "name", "names",
+        "path", "refusing", "runtime", "topics", "waiters", "watchers",
     )  # fmt: skip
 
     def __init__(
@@ -97,6 +105,11 @@ class Place:
         self.name: Name[Any] | None = None
         self.life: LifeHandle | None = None
         self.closed = False
+        self.draining = False
+        self.refusing = mailbox is None
+        """Takes no messages: there is no mailbox, or the place is closed or draining."""
+        self.links: dict[Place, None] | None = None
+        """The places whose lives are linked with the one here."""
         self.watchers: dict[Watcher, None] = {}
         self.waiters: dict[PendingReply, bool] = {}
         """Who waits for the current life to end; True for who asked for that, and must hear if it does not."""
@@ -141,7 +154,7 @@ class Place:
 
     def push(self, message: object) -> bool:
         """Take one message if that can be done now. Never waits, never raises."""
-        if self.closed or self.inbox is None or not self.takes(type(message)):
+        if self.refusing or not self.takes(type(message)):
             self.runtime.dead_letter(self.path, message, self._why_refused())
             return False
         return self.offer(message)
@@ -149,7 +162,13 @@ class Place:
     def _why_refused(self) -> str:
         if self.inbox is None:
             return "takes no messages"
+        if self.draining:
+            return "draining"
         return "no such actor" if self.closed else "not accepted"
+
+    def refusal(self) -> NoSuchActor | Draining:
+        """The error of who asks a place that takes no messages."""
+        return Draining(self.path) if self.draining else NoSuchActor(self.path)
 
     def offer(self, item: Any) -> bool:
         """Queue an item, by the mailbox's policy."""
@@ -192,6 +211,7 @@ class Place:
     def life_ended(self, incarnation: int, reason: ExitReason) -> None:
         """The life here is over. The queue is kept or dropped as the mailbox says."""
         self.life = None
+        self._refuse(draining=False)
         for waiter in tuple(self.waiters):
             waiter.give(reason)
         self.waiters.clear()
@@ -203,6 +223,34 @@ class Place:
             self.inbox.wake_senders()
         for watcher in tuple(self.watchers):
             watcher.life_ended(self, incarnation, reason)
+        for other in tuple(self.links or ()):
+            self.unlink(other)
+            if other.life is not None:
+                other.life.linked_ended(self, reason)
+
+    def drain(self) -> None:
+        """Take no more; the life here handles what is queued, then ends."""
+        if self.life is not None and not self.draining:
+            self._refuse(draining=True)
+            if self.inbox is not None:
+                self.inbox.wake_senders()
+            self.life.drain()
+
+    def link(self, other: Place) -> None:
+        """Tie the life here to the one there: how one ends, the other is told. Once per pair."""
+        for one, its in ((self, other), (other, self)):
+            one.links = {} if one.links is None else one.links
+            one.links[its] = None
+
+    def unlink(self, other: Place) -> None:
+        """Cut the tie, if there is one."""
+        for one, its in ((self, other), (other, self)):
+            if one.links is not None:
+                one.links.pop(its, None)
+
+    def _refuse(self, *, draining: bool) -> None:
+        self.draining = draining
+        self.refusing = draining or self.closed or self.inbox is None
 
     def life_overdue(self, stack: str) -> None:
         """The life here does not end: who asked it to hears so instead of waiting for ever."""
@@ -214,6 +262,7 @@ class Place:
         if self.closed:
             return
         self.closed = True
+        self._refuse(draining=False)
         if self.name is not None:
             self.names.release(self.name, self)
         if self.inbox is not None:
@@ -236,6 +285,7 @@ class Place:
         if self.name is not None:
             self.names.register(self.name, self)
         self.closed = False
+        self._refuse(draining=False)
 
     def _discard(self, item: Any, reason: str, error: Callable[[], Exception]) -> None:
         if type(item) is Envelope and item.reply is not None:
@@ -278,7 +328,7 @@ class Ref(Generic[M_contra]):
         place = self._place
         if not place._accepted.get(message.__class__):
             place.check(message)
-        if place.closed or place.inbox is None:
+        if place.refusing:
             return place.push(message)
         return place.offer(message if expires is None else Envelope(message, expires=place.runtime.now() + expires))
 
@@ -289,6 +339,7 @@ class Ref(Generic[M_contra]):
         Raises:
             TypeError: the actor does not accept such a message.
             NoSuchActor: nobody lives there, and nobody will.
+            Draining: it takes no more.
             AskedSelf: an actor's own full mailbox would never get room.
 
         Cancellation: atomic; a message that was cut off was not sent.
@@ -296,8 +347,8 @@ class Ref(Generic[M_contra]):
         place = self._place
         place.check(message)
         while True:
-            if place.closed or place.inbox is None:
-                raise NoSuchActor(place.path)
+            if place.refusing or place.inbox is None:
+                raise place.refusal()
             if not place.inbox.queue.full:
                 break
             self._refuse_self()
@@ -315,27 +366,32 @@ class Ref(Generic[M_contra]):
         Raises:
             TypeError: the actor does not accept such a request.
             NoSuchActor: nobody lives there, and nobody will.
+            Draining: it takes no more.
             MailboxFull: there was no room.
             ActorCrashed: the life that had the request ended before it answered.
             AskTimeout: `started` says whether the work had begun.
             AskedSelf: the actor asked itself.
+            AskCycle: in debug mode, when the answer would have to wait for this very ask.
 
         Cancellation: may have happened; a request still queued is never handled.
         """
         place = self._place
         place.check(request)
         self._refuse_self()
-        if place.closed or place.inbox is None:
-            raise NoSuchActor(place.path)
+        if place.refusing:
+            raise place.refusal()
         reply = PendingReply(place.path, place.runtime.parker())
         timer = None
         if timeout is not None:
             timer = place.runtime.timekeeper.after(timeout, lambda: reply.expire(timeout))
+        asker = None if place.runtime.asks is None else self._note_ask(place.runtime.asks)
         try:
             place.offer(Envelope(request, reply))
             answer: R = await reply.wait()
             return answer
         finally:
+            if asker is not None and place.runtime.asks is not None:
+                place.runtime.asks.pop(asker, None)
             if timer is not None:
                 place.runtime.timekeeper.cancel(timer)
 
@@ -356,6 +412,36 @@ class Ref(Generic[M_contra]):
         """
         if reason is not None and not isinstance(reason, ExitReason):
             raise TypeError(f"{self.path}: stop(reason) got {reason!r}; expected an exit reason, such as Shutdown('update')")
+        wanted = Shutdown() if reason is None else reason
+
+        def begin() -> None:
+            if self._place.life is not None:
+                self._place.life.request_stop(wanted)
+
+        return await self._await_end(begin)
+
+    @uninterrupted
+    async def drain(self) -> ExitReason:
+        """Have the life there handle what is queued, take no more meanwhile, and stop; wait until it is over.
+
+        New messages are refused from now on, also the actor's own. What is queued is handled without a bound in time; then the
+        life stops as at a stop: background work is cancelled, `on_stop` runs. What follows is up to its restart type; a task
+        or a supervisor, which has no queue, is just stopped.
+
+        Returns:
+            How it ended.
+
+        Raises:
+            NoSuchActor: there is no life.
+            AskedSelf: a life that waits for its own end waits for ever; `raise Stop()` instead.
+            Unstopped: it was killed and still runs.
+
+        Cancellation: may have happened; it goes on draining.
+        """
+        return await self._await_end(self._place.drain)
+
+    async def _await_end(self, begin: Callable[[], None]) -> ExitReason:
+        """Have the life there end, and wait for it. Cancellation: may have happened."""
         self._refuse_below()
         place = self._place
         if place.life is None:
@@ -363,11 +449,26 @@ class Ref(Generic[M_contra]):
         waiter = PendingReply(place.path, place.runtime.parker())
         place.waiters[waiter] = True
         try:
-            place.life.request_stop(Shutdown() if reason is None else reason)
+            begin()
             ended: ExitReason = await waiter.wait()
             return ended
         finally:
             place.waiters.pop(waiter, None)
+
+    def _note_ask(self, asks: dict[Place, Place]) -> Place | None:
+        """Debug mode: note who waits for whom, and refuse an ask that closes a circle. Who asks outside a handler is no one."""
+        asker = CURRENT_PLACE.get()
+        if asker is None or asker.runtime is not self._place.runtime:
+            return None
+        circle, waiting = [asker], self._place
+        while waiting is not asker:
+            circle.append(waiting)
+            following = asks.get(waiting)
+            if following is None:
+                asks[asker] = self._place
+                return asker
+            waiting = following
+        raise AskCycle(tuple(place.path for place in circle))
 
     def _refuse_self(self) -> None:
         if CURRENT_PLACE.get() is self._place:

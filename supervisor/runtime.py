@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import random
-import uuid
 from collections.abc import Callable, Coroutine, Sequence
-from contextvars import Context, copy_context
-from typing import Any
+from contextvars import Context, ContextVar, copy_context
+from time import time as wall_time
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from anyio import get_cancelled_exc_class
 from anyio.abc import TaskGroup
 
 from supervisor.events import DeadLetter, Event
-from supervisor.parking import loop_clock, parker_type, uninterrupted
-from supervisor.ref import CURRENT_PLACE
+from supervisor.parking import loop_clock, parker_type, time_is_virtual, uninterrupted
+from supervisor.messages import Undelivered
+from supervisor.ref import CURRENT_PLACE, Place
+from supervisor.registry import Registries
+from supervisor.secrets import redact
 from supervisor.store import MemoryStore
+from supervisor.stores import Stores
 from supervisor.telemetry import Sink, Telemetry
 from supervisor.timekeeper import Timekeeper
-from supervisor.topics import Topics
+from supervisor.topics import DEAD_LETTERS, Topics
 
-__all__ = ["Runtime"]
+if TYPE_CHECKING:
+    from supervisor.branch import Branch
+
+__all__ = ["ENTROPY", "RUNTIMES", "Runtime"]
+
+ENTROPY: ContextVar[random.Random] = ContextVar("ENTROPY", default=random.SystemRandom())
+"""Where a tree's id and its random numbers come from. A seeded test run puts its own here."""
+
+
+DISCLOSED = 2_000
+"""Characters of a message or a state in a crash report, at most."""
 
 
 class Runtime:
@@ -28,17 +43,32 @@ class Runtime:
     Args:
         nursery: where every task of the tree runs.
         sinks: who gets the events.
+        stores: the durable stores that are open already.
     """
 
-    def __init__(self, nursery: TaskGroup, sinks: Sequence[Sink]) -> None:
-        self.tree_id = uuid.uuid4().hex[:12]
+    def __init__(self, nursery: TaskGroup, sinks: Sequence[Sink], stores: Stores | None = None) -> None:
+        entropy = ENTROPY.get()
+        self.tree_id = f"{entropy.getrandbits(48):012x}"
         self.now = loop_clock()
         self.parker = parker_type()
         self.timekeeper = Timekeeper(self.now, self.parker())
         self.telemetry = Telemetry(sinks)
         self.topics = Topics()
+        self.registries = Registries(self.topics, self.parker)
+        self.pools: dict[Place, Branch] = {}
+        """Where each named pool is, for who looks it up."""
         self.store = MemoryStore()
-        self.random = random.Random()
+        self.stores = Stores() if stores is None else stores
+        self.wall: Callable[[], float] = wall_time
+        """The wall clock, in seconds since 1970."""
+        if time_is_virtual():
+            began = wall_time() - self.now()
+            self.wall = lambda: began + self.now()  # the same time passes on both, or instants would shift as they are remembered
+        self.random = random.Random(entropy.getrandbits(64))
+        self.asks: dict[Place, Place] | None = None
+        """In debug mode: who waits, in a handler, for whose answer."""
+        self.disclose: Callable[[object], object] | None = None
+        """What a crash report may say of a message or an actor."""
         self.closed = False
         self.ended = False
         """No life is left: nothing more will be published."""
@@ -47,6 +77,7 @@ class Runtime:
         self._nursery = nursery
         self._context: Context = copy_context()
         self._context.run(CURRENT_PLACE.set, None)  # a tree inside an actor is not the actor
+        RUNTIMES.add(self)
 
     def spawn(self, function: Callable[..., Coroutine[Any, Any, None]], *args: Any, name: str) -> None:
         """Run a task in the tree's nursery, whoever asks: with the context variables of the tree, not of the caller."""
@@ -86,3 +117,19 @@ class Runtime:
     def dead_letter(self, path: str, message: object, reason: str) -> None:
         """Report a message that nobody will handle."""
         self.emit(DeadLetter(path=path, at=self.now(), message=type(message).__name__, reason=reason))
+        if self.topics.count(DEAD_LETTERS) and not isinstance(message, Undelivered):  # its own dead letters would never end
+            self.topics.publish(DEAD_LETTERS, Undelivered(path, message, reason, self.now()))
+
+    def describe(self, value: object) -> str:
+        """What a crash report says of a message or an actor: its class, or what `disclose` makes of it, without secrets."""
+        kind = type(value).__name__
+        if self.disclose is None:
+            return kind
+        try:
+            return str(redact(self.disclose(value)))[:DISCLOSED]
+        except Exception as error:  # noqa: BLE001  # a hook that fails hides the data, and hurts nobody
+            return f"{kind}, about which disclose() raised {type(error).__name__}"
+
+
+RUNTIMES: WeakSet[Runtime] = WeakSet()
+"""The trees of this process that are still referred to, for who looks for what was left behind."""

@@ -19,6 +19,7 @@ from attrs import field, frozen
 from supervisor.backoff import Backoff, is_count, is_number
 from supervisor.errors import SpecError
 from supervisor.policies import OnError, Rules, rules
+from supervisor.portability import obstacles
 
 if TYPE_CHECKING:
     from supervisor.actor import Actor
@@ -273,6 +274,20 @@ class ChildSpec:
         if resumed is not None and not isinstance(self, ActorSpec):
             expected = "RESTART, STOP or ESCALATE: only an actor has a next message to go on with"
             raise SpecError(f"{type(self).__name__}.on_error[{resumed}]", OnError.RESUME, expected)
+        self._check_significance()
+
+    def portable(self) -> tuple[str, ...]:
+        """Why this child, and all below it, could not be started on another machine; empty: it could."""
+        found: list[str] = []
+        todo: list[ChildSpec] = [self]
+        while todo:
+            spec = todo.pop()
+            found.extend(obstacles(spec))
+            if isinstance(spec, SupervisorSpec):
+                todo.extend(reversed(spec.children))
+        return tuple(found)
+
+    def _check_significance(self) -> None:
         if self.significant and self.restart is Restart.PERMANENT:
             expected = "False, or restart=Restart.TRANSIENT or Restart.TEMPORARY: a PERMANENT child never ends for good"
             raise SpecError(f"{type(self).__name__}.significant", value=True, expected=expected)
@@ -391,9 +406,9 @@ def _check_names(spec: SupervisorSpec) -> None:
         child = todo.pop()
         if isinstance(child, SupervisorSpec) and not child.scoped:  # a scoped one was checked when it was built
             todo.extend(reversed(child.children))
-        name = child.name if isinstance(child, ActorSpec) else None
+        name = getattr(child, "name", None)  # of an actor, or of a pool
         if name is not None:
             if name.key in taken:
-                where = f"ActorSpec({child.id!r}).name"
+                where = f"{type(child).__name__}({child.id!r}).name"
                 raise SpecError(where, name.key, f"a name of its own; {taken[name.key]!r} has this one")
             taken[name.key] = child.id

@@ -10,10 +10,10 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from attrs import frozen
 
-from supervisor.messages import Skipped
+from supervisor.messages import Skipped, Undelivered
 from supervisor.reader import Buffer, Reader
 
-__all__ = ["Carries", "Subscriber", "Subscription", "Topic", "Topics"]
+__all__ = ["DEAD_LETTERS", "Carries", "Subscriber", "Subscription", "Topic", "Topics"]
 
 M = TypeVar("M")
 M_co = TypeVar("M_co", covariant=True)
@@ -31,6 +31,10 @@ class Topic(Generic[M]):
 
     def __str__(self) -> str:
         return self.key
+
+
+DEAD_LETTERS: Topic[Undelivered] = Topic("dead letters")
+"""Every message of the tree that nobody will handle: `root.subscription(DEAD_LETTERS)`."""
 
 
 class Carries(Protocol[M_co]):

@@ -30,7 +30,7 @@ from supervisor.events import (
 from supervisor.exits import ExitReason, Failed, Killed, Normal, Shutdown, error_of, is_abnormal
 from supervisor.mailbox import PendingReply
 from supervisor.parking import uninterrupted
-from supervisor.ref import Ref
+from supervisor.ref import Place, Ref
 from supervisor.restart import Phase, RestartMachine, Stage
 from supervisor.runtime import Runtime
 from supervisor.spec import ActorSpec, ChildSpec, Kill, Restart, TaskSpec
@@ -80,6 +80,7 @@ class SupervisorLife:
         self.runtime: Runtime = branch.place.runtime
         self.incarnation = incarnation
         self.began_at = self.runtime.now()
+        self.last_message = self.last_state = None  # a supervisor handles no messages
         self.machine = RestartMachine(branch.spec, branch.place.path)
         self._listener = listener
         self._queue = queue
@@ -128,6 +129,15 @@ class SupervisorLife:
     def crash(self, error: BaseException) -> None:
         """Stop the children in order, then fail with this error."""
         self.post(d.StopSupervisor(Failed(error)))
+
+    def drain(self) -> None:
+        """Stop the children in order: a supervisor has no queue."""
+        self.request_stop(Shutdown())
+
+    def linked_ended(self, place: Place, reason: ExitReason) -> None:
+        """A life that it is linked with is over: it stops its children and ends in the same way, unless all was well there."""
+        if not isinstance(reason, Normal):
+            self.post(d.StopSupervisor(reason))
 
     def kill(self) -> None:
         """End all below, now and at once."""
@@ -324,6 +334,8 @@ class SupervisorLife:
                 abnormal=is_abnormal(reason),
                 restart=spec.restart.value,
                 cause=cause,
+                message=life.last_message,
+                state=life.last_state,
             )
         )
 

@@ -4,7 +4,8 @@ from typing import Any, Generic, TypeVar
 
 import pytest
 
-from supervisor.actor import Actor, accepted_types
+from supervisor.accepts import accepted_types
+from supervisor.actor import Actor
 from supervisor.messages import Message
 
 T = TypeVar("T")
@@ -98,3 +99,47 @@ def test_an_actor_accepts_what_its_class_says_through_any_generic_base(
     cls: type[Actor[Any]], accepted: tuple[type, ...] | None
 ) -> None:
     assert accepted_types(cls) == accepted
+
+
+async def _handler(self: object, message: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("receive", "why"),
+    [
+        (lambda self: None, r"Wrong.receive\(self\) cannot take one message; write def receive\(self, message\)"),
+        (lambda: None, r"Wrong.receive\(\) cannot take one message"),
+        (lambda self, one, two: None, "cannot take one message"),
+        (lambda self, *, message: None, "cannot take one message"),
+        (staticmethod(lambda message: None), "Wrong.receive is a staticmethod; expected def receive"),
+        ("not a function", "Wrong.receive is a str; expected def receive"),
+    ],
+    ids=["no message", "no self", "two messages", "by keyword", "static", "a text"],
+)
+def test_a_handler_that_cannot_take_a_message_is_refused_with_its_class(receive: object, why: str) -> None:
+    with pytest.raises(TypeError, match=why):
+        type("Wrong", (Actor,), {"receive": receive, "__message_type__": int})
+
+
+def test_a_handler_with_a_yield_would_handle_nothing_and_is_refused() -> None:
+    def generator(self: object, message: object) -> Any:
+        yield message
+
+    async def async_generator(self: object, message: object) -> Any:
+        yield message
+
+    for receive in (generator, async_generator):
+        with pytest.raises(TypeError, match=r"Wrong.receive has a yield, so calling it handles nothing"):
+            type("Wrong", (Actor,), {"receive": receive, "__message_type__": int})
+
+
+@pytest.mark.parametrize(
+    "receive", [_handler, lambda self, message: None, lambda self, message, more=None: None, lambda *args: None, print]
+)
+def test_a_handler_that_can_take_a_message_is_fine(receive: object) -> None:
+    type("Right", (Actor,), {"receive": receive, "__message_type__": int})
+
+
+def test_an_actor_that_names_no_messages_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"class Wrong\(Actor\) names no messages; write Actor\[Deposit \| Balance\]"):
+        type("Wrong", (Actor,), {})

@@ -15,10 +15,10 @@ ROOT = Path(__file__).parent.parent
 # is above everything it imports.
 FLOORS = {
     "supervisor": (
-        "errors exits policies messages secrets backoff spec decisions budget children restart overflow agenda events snapshot",
-        "parking timekeeper mailbox ref names topics reader telemetry store runtime",
+        "errors exits policies accepts diagnostics messages portability secrets backoff spec decisions budget children restart overflow agenda poison events snapshot",
+        "parking loop_watch timekeeper mailbox ref names topics reader telemetry store stores sqlite_file write_behind sqlite_store shelf runtime registry pool job job_stream tasks bridge",
         "actor context loop",
-        "child actor_life task_life branch tree handle embedding",
+        "child actor_life task_life branch tree handle embedding blocking",
         "testing commands __init__",
     ),
     "actors": (

@@ -20,6 +20,7 @@ from supervisor import (
     Down,
     DynamicSupervisorSpec,
     Event,
+    Exit,
     Gone,
     Intensity,
     Name,
@@ -120,7 +121,7 @@ class Journal:
         return script
 
 
-Messages = Boom | Quit | Get | Who | Sleep | Note | Wrong | Do | Down | Up | Gone | str | int
+Messages = Boom | Quit | Get | Who | Sleep | Note | Wrong | Do | Down | Up | Gone | Exit | str | int
 
 
 @define(eq=False)
@@ -168,6 +169,9 @@ class Recorder(Actor[Messages]):
                 return await result if isinstance(result, Awaitable) else result
             case str() | int():
                 self.journal(f"{self.id}: {message}")
+                return None
+            case Exit(ref, reason):
+                self.journal(f"{self.id}: Exit {ref.path.rpartition('/')[2]} {reason}")
                 return None
             case Down() | Up() | Gone():
                 reason = f" {message.reason}" if isinstance(message, Down) else ""

@@ -23,7 +23,21 @@ from supervisor import (
 )
 from supervisor.exits import Ignore
 from supervisor.testing import await_restart, crash, kill
-from tests.semantics.actors import NAME, BoomError, Do, Journal, Quit, Recorder, actor, many, opened, settle, tree
+from tests.semantics.actors import (
+    NAME,
+    BoomError,
+    Do,
+    Journal,
+    Outcome,
+    Quit,
+    Recorder,
+    Sleep,
+    actor,
+    many,
+    opened,
+    settle,
+    tree,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -269,3 +283,30 @@ async def test_an_actor_whose_life_is_over_watches_nobody(verb: str) -> None:
         assert not kept[0].context.signals
         await settle()
     assert not any(line.startswith("w: ") for line in journal.lines)
+
+
+async def test_what_waits_of_one_watch_is_bounded_and_the_newest_stays() -> None:
+    journal = Journal()
+    spec = actor(journal, "a")
+    async with (
+        opened(tree(actor(journal, "w"), spec, intensity=Intensity(1_000_000, 1.0))) as root,
+        anyio.create_task_group() as tasks,
+    ):
+        watcher, ref = root.child("w"), root.child("a")
+        await watcher.ask(watches(ref))
+        await settle()
+        Outcome(tasks, watcher, Sleep(1.0))
+        await settle()
+        for life in range(1, 301):
+            crash(ref)
+            await await_restart(ref, life)
+        life_of_watcher = watcher._place.life
+        assert len(life_of_watcher._context.signals) == 100
+        await anyio.sleep(2.0)
+        heard = [line for line in journal.lines if line.startswith("w: ")]
+        assert heard[-2:] == ["w: Down a 300 PoisonError: root/a was crashed on purpose", "w: Up a 301"]
+        assert len(heard) == 101
+        crash(ref)
+        await await_restart(ref, 301)
+        await settle()
+        assert journal.lines[-1] == "w: Up a 302"
