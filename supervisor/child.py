@@ -109,6 +109,8 @@ class Life:
         self._started = False
         self._over = False
         self._overdue = False
+        self.info: object = None
+        """What it said besides when it was ready."""
         self.last_message: str | None = None
         """What an actor that crashed had in hand, for the report."""
         self.last_state: str | None = None

@@ -15,8 +15,11 @@ from supervisor.exits import ExitReason, Shutdown
 from supervisor.mailbox import PendingReply
 from supervisor.overflow import bounded_queue
 from supervisor.parking import uninterrupted
+from supervisor.pool import Pool, PoolHandle
 from supervisor.reader import Buffer
 from supervisor.ref import Ref
+from supervisor.registry import DuplicateRegistry, Registry
+from supervisor.registry_view import RegistryView
 from supervisor.restart import ALIVE, Phase
 from supervisor.secrets import redact
 from supervisor.snapshot import ChildSnapshot, TreeSnapshot
@@ -32,6 +35,7 @@ from supervisor.spec import (
     TaskSpec,
     check_significance,
 )
+from supervisor.tasks import Tasks
 from supervisor.telemetry import EventStream
 from supervisor.topics import Subscription, Topic
 from supervisor.tree import SupervisorLife
@@ -39,6 +43,8 @@ from supervisor.tree import SupervisorLife
 __all__ = ["ChildCount", "ChildInfo", "Supervisor"]
 
 M = TypeVar("M")
+K = TypeVar("K")
+V = TypeVar("V")
 
 EVENTS_HELD = 10_000
 
@@ -52,6 +58,8 @@ class ChildInfo:
     phase: Phase
     incarnation: int
     ref: Ref[Any]
+    info: object = None
+    """What its present life said besides when it was ready: `task_status.started(info)`."""
 
 
 @frozen
@@ -106,6 +114,28 @@ class Supervisor:
             ChildNotFound
         """
         return self._slot(id).spec
+
+    def registry(self, declaration: Registry[K, V] | DuplicateRegistry[K, V]) -> RegistryView[K, V]:
+        """A registry of this tree, to be read. An actor registers itself by `self.registry(...)`."""
+        return self._runtime.registries.view(declaration)
+
+    def pool(self, pool: Pool[M]) -> PoolHandle[M]:
+        """The pool of that name, as seen from this supervisor's children. Raises NoSuchActor."""
+        if not isinstance(pool, Pool):
+            raise TypeError(f"pool() got {pool!r}; expected the name of a pool, such as Pool('workers')")
+        branch = self._runtime.pools.get(self._branch.names.find(pool))
+        if branch is None:
+            raise NoSuchActor(f"the pool {pool.key!r}")  # an actor has that name
+        return PoolHandle(branch)
+
+    def tasks(self, id: str) -> Tasks:  # noqa: A002
+        """Supervised tasks, as children of a dynamic supervisor that is a child of this one.
+
+        Raises:
+            ChildNotFound: there is no such supervisor.
+            SpecError: it is not a dynamic one.
+        """
+        return Tasks(self.supervisor(id))
 
     # ---- changing
 
@@ -221,7 +251,8 @@ class Supervisor:
         found = []
         for key, slot in self._branch.slots.items():
             phase, incarnation = self._state(key)
-            found.append(ChildInfo(key, _kind(slot.spec), phase, incarnation, Ref(slot.place)))
+            info = None if slot.life is None else slot.life.info
+            found.append(ChildInfo(key, _kind(slot.spec), phase, incarnation, Ref(slot.place), info))
         return found
 
     def count_children(self) -> ChildCount:

@@ -315,7 +315,10 @@ class ActorSpec(ChildSpec, Generic[M]):
 
 @frozen
 class TaskSpec(ChildSpec):
-    """One async function. If it takes `task_status`, it is started when it calls `task_status.started()`; else at once."""
+    """One async function. If it takes `task_status`, it is started when it calls `task_status.started()`; else at once.
+
+    What it gives there, `task_status.started(port)`, is the `info` of its `ChildInfo`.
+    """
 
     run: Callable[..., Awaitable[object]] = field(validator=_function)
     start_timeout: float = field(default=30.0, validator=_seconds(), kw_only=True)

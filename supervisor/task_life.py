@@ -26,7 +26,7 @@ class TaskLife(Life):
         with self._soft_scope:
             if waits:
                 self._limit_start(self._spec.start_timeout)
-                running = function(task_status=_TaskStatus(self._ready))
+                running = function(task_status=_TaskStatus(self))
             else:
                 self._ready()
                 running = function()
@@ -44,15 +44,16 @@ class TaskLife(Life):
 class _TaskStatus:
     """What a task calls when it is ready; anyio's and trio's signature."""
 
-    def __init__(self, ready: Callable[[], None]) -> None:
-        self._ready = ready
+    def __init__(self, life: TaskLife) -> None:
+        self._life = life
         self._called = False
 
     def started(self, value: object = None) -> None:
         if self._called:
             raise RuntimeError("task_status.started() was called twice")
         self._called = True
-        self._ready()
+        self._life.info = value
+        self._life._ready()
 
 
 def _takes_task_status(function: Callable[..., Any]) -> bool:

@@ -80,7 +80,7 @@ class SupervisorLife:
         self.runtime: Runtime = branch.place.runtime
         self.incarnation = incarnation
         self.began_at = self.runtime.now()
-        self.last_message = self.last_state = None  # a supervisor handles no messages
+        self.info = self.last_message = self.last_state = None  # a supervisor handles no messages
         self.machine = RestartMachine(branch.spec, branch.place.path)
         self._listener = listener
         self._queue = queue

@@ -193,3 +193,10 @@ async def test_a_spec_can_be_used_again_and_again() -> None:
     assert repr(spec)
     assert isinstance(spec.children[0], ActorSpec)
     assert isinstance(spec.children[0].start(), Recorder)
+
+
+@pytest.mark.item(9)
+@pytest.mark.parametrize("id", [1, 1.0, True, b"a", ("a",), None])
+async def test_ids_are_texts_because_they_are_part_of_paths_so_none_equals_another_by_accident(id: Any) -> None:
+    with pytest.raises(SpecError, match=r"TaskSpec.id is .*; expected a text"):
+        TaskSpec(id, sleep)

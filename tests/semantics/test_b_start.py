@@ -22,6 +22,7 @@ from supervisor import (
 )
 from supervisor.exits import Ignore
 from supervisor.restart import Phase
+from supervisor.testing import await_restart, crash
 from tests.semantics.actors import (
     NAME,
     STRICT,
@@ -307,3 +308,32 @@ async def test_a_stop_by_a_significant_or_failing_sibling_during_the_start_is_no
     with pytest.raises(StartError):
         async with opened(tree(actor(journal, "a"), actor(journal, "b", start_timeout=1.0))) as root:
             root.child("a").tell(Boom())
+
+
+@pytest.mark.item(20)
+async def test_what_a_task_says_when_it_is_ready_is_passed_on_and_anew_at_a_restart() -> None:
+    ports = iter([8001, 8002])
+
+    async def server(*, task_status: Any) -> None:
+        task_status.started(next(ports))
+        await anyio.sleep_forever()
+
+    async with opened(tree(many())) as root:
+        group = root.supervisor("many")
+        ref = await group.start_child(TaskSpec("server", server))
+        assert [child.info for child in group.which_children()] == [8001]
+        crash(ref)
+        await await_restart(ref, 1)
+        assert [child.info for child in group.which_children()] == [8002]
+        await group.terminate_child(ref)
+
+
+@pytest.mark.item(23)
+async def test_one_spec_opened_twice_at_once_gives_two_trees() -> None:
+    journal = Journal()
+    spec = tree(actor(journal, "a", name=NAME))
+    async with opened(spec) as one, opened(spec) as other:
+        assert one.ref(NAME) != other.ref(NAME)
+        crash(one.child("a"))
+        await settle()
+        assert (info(one, "a").incarnation, info(other, "a").incarnation) == (2, 1)

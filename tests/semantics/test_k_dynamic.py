@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import anyio
 import pytest
 
-from supervisor import Backoff, ChildNotFound, Exhausted, Intensity, MaxChildrenReached, Scope
+from supervisor import (
+    ActorSpec,
+    Backoff,
+    ChildNotFound,
+    DynamicSupervisorSpec,
+    Exhausted,
+    Intensity,
+    MaxChildrenReached,
+    Scope,
+    Strategy,
+)
 from supervisor.exits import Ignore
 from supervisor.testing import await_restart, crash
-from tests.semantics.actors import LOOSE, Boom, BoomError, Get, Journal, actor, many, opened, phases, settle, tree
+from tests.semantics.actors import LOOSE, Boom, BoomError, Get, Journal, Recorder, actor, many, opened, phases, settle, tree
 
 pytestmark = pytest.mark.anyio
 
@@ -111,3 +123,20 @@ async def test_supervisors_can_be_dynamic_children() -> None:
         assert set(phases(root)) == {"s#2"}
         await anyio.sleep(1)
     assert journal.lines.count("-x") == 2
+
+
+@pytest.mark.item(118)
+async def test_arguments_that_all_children_share_are_given_at_every_start() -> None:
+    journal = Journal()
+    shared = partial(Recorder, journal=journal)
+    async with opened(many()) as root:
+        refs = [await root.start_child(ActorSpec(id, partial(shared, id))) for id in "ab"]
+        crash(refs[0])
+        await await_restart(refs[0], 1)
+        assert journal.lines == ["+a", "+b", "-a", "+a"]
+
+
+@pytest.mark.item(119)
+async def test_a_dynamic_supervisor_takes_no_strategy() -> None:
+    with pytest.raises(TypeError, match="strategy"):
+        DynamicSupervisorSpec("many", strategy=Strategy.ONE_FOR_ALL)  # type: ignore[call-arg]  # the point of the test

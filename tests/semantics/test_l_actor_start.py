@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from supervisor import Actor, ActorSpec, Hung, Killed, NoSuchActor, StartError, StartFailed, Stop
+from supervisor.exits import Ignore
 from supervisor.testing import kill
 from tests.semantics.actors import NAME, BoomError, Journal, Recorder, actor, many, opened, settle, tree
 
@@ -145,3 +146,15 @@ async def test_work_spawned_in_on_start_that_fails_fails_the_start() -> None:
             await root.start_child(ActorSpec("a", lambda: Spawner("a", journal)))
         assert isinstance(caught.value.__cause__, BoomError)
         assert journal.reasons == {}
+
+
+@pytest.mark.item(126)
+async def test_ignore_in_on_start_is_no_life_no_crash_report_and_a_free_name() -> None:
+    journal = Journal()
+    journal.fail_start["a"] = Ignore()
+    async with opened(tree(many()), journal) as root:
+        group = root.supervisor("many")
+        ref = await group.start_child(actor(journal, "a", name=NAME))
+        assert not ref.alive
+        assert [event for event in journal.events if event.level in {"warning", "error"}] == []
+        await group.start_child(actor(journal, "b", name=NAME))
