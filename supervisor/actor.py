@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 from supervisor.context import ActorTimer, Context, Monitor, Reply
 from supervisor.exits import ExitReason
 from supervisor.ref import Ref
-from supervisor.registry import DuplicateRegistry, Registrar, Registry
+from supervisor.registry import DuplicateRegistry, Registry
+from supervisor.registry_view import Registrar
 from supervisor.spec import Name
 from supervisor.topics import Carries, Topic
 

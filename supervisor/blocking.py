@@ -1,35 +1,33 @@
 """A tree for synchronous programs: it runs on a thread of its own, and any number of threads talk to it without await.
 
-`with background(spec) as root: ...` is `async with open_supervisor(spec) as root: ...` for a program without a loop. The handles
-have the verbs of `Supervisor` and `Ref` with the same promises; each call crosses into the tree's loop and waits for what comes
-back, so it takes as long as the loop is held: a handler that blocks the loop delays them all, their timeouts included.
+`with background(spec) as root: ...` is `async with open_supervisor(spec) as root: ...` for a program without a loop. The
+handles have the verbs of `Supervisor` and `Ref`, with the same promises. Each call crosses into the tree's loop and waits for
+what comes back, so a handler that blocks the loop delays them all, and their timeouts.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Generic, TypeVar, overload
 
-import anyio
 from attrs import frozen
 
 from supervisor.blocking_reader import BlockingReader
 from supervisor.bridge import Bridge
 from supervisor.diagnostics import Diagnostics
-from supervisor.embedding import OWN_LOOP, RootSpec, _check, _check_loop, _opened, _Root
+from supervisor.embedding import OWN_LOOP, RootSpec, _check, _check_loop, _opened
 from supervisor.errors import ChildAlreadyStarted, NoSuchActor
 from supervisor.events import Event
 from supervisor.exits import ExitReason, classify, is_fatal
 from supervisor.handle import ChildCount, Supervisor
+from supervisor.host import Host
 from supervisor.messages import Asks
-from supervisor.overflow import Overflow
 from supervisor.ref import Ref
 from supervisor.restart import Phase
 from supervisor.snapshot import TreeSnapshot
-from supervisor.spec import ActorSpec, ChildSpec, Conflate, Name
+from supervisor.spec import ActorSpec, ChildSpec, Conflate, Name, Overflow
 from supervisor.telemetry import Sink
 from supervisor.topics import Topic
 
@@ -224,7 +222,7 @@ class BlockingSupervisor:
     def subscription(
         self, topic: Topic[M], *, capacity: int = 10_000, overflow: Overflow | Conflate = Overflow.DROP_OLDEST
     ) -> BlockingReader[M]:
-        """What is published to the topic from now on, with `for`. Ends with the tree. Arguments as `Supervisor.subscription`."""
+        """What is published to the topic from now on, with `for`. Ends with the tree. Arguments as for `Supervisor`'s."""
 
         def subscribe() -> BlockingReader[M]:
             reader = self._handle.subscription(topic, capacity=capacity, overflow=overflow)
@@ -259,11 +257,11 @@ def background(
 ) -> Iterator[BlockingSupervisor]:
     """Run a tree on a thread of its own for as long as the block lasts: `with background(spec) as root: ...`.
 
-    The block begins when every static child is started. Leaving it, by whatever way, stops the tree in order. If the tree fails,
-    every call that needs it raises `NoSuchActor` from the failure, nobody waits any more, and leaving raises the failure, bare:
-    a thread cannot be interrupted, so a block that waits for something else learns of it from `events()` or `wait()`. An error of
-    the block wins, and has the failure as a note, unless it is that very `NoSuchActor`, or the tree ended with a
-    `KeyboardInterrupt`, a `SystemExit` or the like. A tree that ends cleanly by itself leaves the block running.
+    The block begins when every static child is started. Leaving it, by whatever way, stops the tree in order. If the tree
+    fails, every call that needs it raises `NoSuchActor` from the failure, nobody waits any more, and leaving raises the
+    failure, bare. A thread cannot be interrupted: a block that is busy with something else learns of it when it calls, or is
+    left. An error of the block wins, and has the failure as a note, unless it is that very `NoSuchActor`, or the tree ended
+    with a `KeyboardInterrupt`, a `SystemExit` or the like. A tree that ends cleanly by itself leaves the block running.
 
     Ctrl-C in the main thread is an error of the block, so the tree stops in order; a second one kills what is left. A program
     that wants the same for SIGTERM raises in its handler: `signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))`.
@@ -282,11 +280,11 @@ def background(
     """
     _check(spec, sinks, deadline, diagnostics)
     _check_loop(backend, backend_options)
-    host = _Host(partial(_opened, spec, sinks, deadline, diagnostics), f"tree {spec.id}")
+    host = Host(partial(_opened, spec, sinks, deadline, diagnostics), f"tree {spec.id}")
     errors: list[BaseException] = []
     try:
         try:
-            yield host.enter(backend, dict(backend_options or {}))
+            yield BlockingSupervisor(host.bridge, host.enter(backend, dict(backend_options or {})))
         except BaseException as error:  # noqa: BLE001  # raised again below, when the tree has ended
             errors.append(error)
         host.leave(errors)
@@ -304,116 +302,3 @@ def background(
             if other is not first:
                 first.add_note(f"another error came with it: {other!r}")
         raise first
-
-
-class _Host:
-    """The thread on which a tree lives.
-
-    Args:
-        open_tree: opens it; takes what is told of the root before it starts.
-        name: of the thread.
-    """
-
-    def __init__(self, open_tree: Callable[[Callable[[_Root], None]], AbstractAsyncContextManager[_Root]], name: str) -> None:
-        self.failure: BaseException | None = None
-        """What came out of the tree, known when it has ended."""
-        self._open_tree = open_tree
-        self._name = name
-        self._bridge = Bridge(self._failed_with)
-        self._root: _Root | None = None
-        self._stopper: anyio.CancelScope | None = None
-        self._left: anyio.Event | None = None
-        self._begun = threading.Event()
-        self._ended = threading.Event()
-        self._door = threading.Lock()
-        """Held for a moment, to settle whether the thread runs: Ctrl-C can strike before it does."""
-        self._running = False
-        self._refused = False
-        self._thread: threading.Thread | None = None
-
-    # ---- in the thread of the block
-
-    def enter(self, backend: str, options: dict[str, Any]) -> BlockingSupervisor:
-        """Start the thread and wait until the tree is started. Raises what it failed with."""
-        # A daemon: a block that nobody leaves must not keep a program that is at its end.
-        self._thread = threading.Thread(target=self._live, args=(backend, options), name=self._name, daemon=True)
-        self._thread.start()
-        self._begun.wait()
-        if self.failure is not None:
-            raise self.failure
-        if self._root is None:
-            raise AssertionError("a tree has begun without a root")
-        return BlockingSupervisor(self._bridge, self._root.branch.handle)
-
-    def leave(self, errors: list[BaseException]) -> None:
-        """Stop the tree in order, wait for its end, and for its thread's.
-
-        Args:
-            errors: what has been raised so far. What cuts the wait is added; an interrupt after an interrupt kills.
-        """
-        with self._door:
-            self._refused = not self._running
-        if self._refused:
-            return
-        if threading.current_thread() is self._thread:  # a block that nobody left, collected as garbage in here
-            self._bridge.post(self._stop)
-            return
-        interrupted = any(is_fatal(classify(error)) for error in errors)
-        self._bridge.post(self._stop)
-        while not self._ended.is_set():
-            try:
-                self._ended.wait()
-            except BaseException as error:  # noqa: BLE001  # Ctrl-C: raised by the caller, when the tree has ended
-                if interrupted:
-                    self._bridge.post(self._kill)
-                else:
-                    errors.append(error)
-                interrupted = True
-
-    # ---- in the thread of the tree
-
-    def _live(self, backend: str, options: dict[str, Any]) -> None:
-        with self._door:
-            if self._refused:
-                return
-            self._running = True
-        try:
-            anyio.run(self._serve, backend=backend, backend_options=options)
-        except BaseException as error:  # noqa: BLE001  # a loop that cannot be had: raised where the block is entered or left
-            self.failure = self.failure or error
-        finally:
-            self._bridge.close()
-            self._begun.set()
-            self._ended.set()
-
-    async def _serve(self) -> None:
-        """Run the tree, then answer calls until the block is left. Cancellation: does not come."""
-        self._stopper, self._left = anyio.CancelScope(), anyio.Event()
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._bridge.serve, name="calls of other threads")
-            try:
-                with self._stopper:
-                    async with self._open_tree(self._announce):
-                        self._begun.set()
-                        await anyio.sleep_forever()
-            except BaseException as error:  # noqa: BLE001  # raised where the block is entered or left
-                self.failure = error
-            self._begun.set()
-            await self._left.wait()
-            await self._bridge.gather()
-            group.cancel_scope.cancel()
-
-    def _announce(self, root: _Root) -> None:
-        self._root = root
-
-    def _failed_with(self) -> BaseException | None:
-        return self.failure if self._root is None else self.failure or self._root.failure
-
-    def _stop(self) -> None:
-        if self._stopper is not None and self._left is not None:
-            self._stopper.cancel()
-            self._left.set()
-
-    def _kill(self) -> None:
-        if self._root is not None:
-            self._root.kill()

@@ -48,6 +48,17 @@ class Slot:
     lives: int = 0
     """How many it has had, over all lives of its supervisor: two lives at one place never have one number."""
 
+    def open(self) -> None:
+        """A life is to come.
+
+        Raises:
+            NameTaken: its name belongs to another.
+        """
+        if self.branch is None:
+            self.place.open()
+        else:
+            self.branch.open()
+
 
 class Branch:
     """A supervisor's place in the tree.
@@ -80,7 +91,16 @@ class Branch:
         self.pool = PoolState(spec.size) if isinstance(spec, PoolSpec) else None
         if isinstance(spec, PoolSpec) and spec.name is not None:
             place.name = Name(spec.name.key)
-            place.runtime.pools[place] = self
+
+    def open(self) -> None:
+        """A life is to come. From now on a pool is found by its name.
+
+        Raises:
+            NameTaken: the name belongs to another.
+        """
+        self.place.open()
+        if self.pool is not None and self.place.name is not None:
+            self.place.runtime.pools[self.place] = self
 
     def prepare(self) -> None:
         """Make ready for a new life: a slot for each static child, nothing left of dynamic ones.
@@ -94,10 +114,10 @@ class Branch:
                 self.drop(key)  # also one that was added under the id of a static child: that is another place
         self.slots = {key: self.slots.get(key) or self._new_slot(key, spec, given=spec) for key, spec in static.items()}
         for slot in self.slots.values():
-            slot.place.open()
+            slot.open()
         if self.pool is not None:
             self.pool.renew()
-            self.place.open()  # nobody opens the root's place, and that may be a pool with a name
+            self.open()  # nobody opens the root's place, and that may be a pool with a name
 
     def add(self, spec: ChildSpec) -> Slot:
         """A slot for a new child. Its key is its id; under a dynamic supervisor ids may repeat, and then get a number.
@@ -111,7 +131,7 @@ class Branch:
             number = self._numbers[spec.id] = self._numbers.get(spec.id, 1) + 1
             key = f"{spec.id}#{number}"
         slot = self._new_slot(key, spec)
-        slot.place.open()
+        slot.open()
         self.slots[key] = slot
         return slot
 
@@ -140,8 +160,13 @@ class Branch:
 
 def close_all(slot: Slot) -> None:
     """Close a place and all below it."""
-    for below in _all_below(slot):
-        below.place.close()
+    todo = [slot]
+    for current in todo:
+        if current.place.closed:
+            continue  # and so is all below: looked at again at each level, a deep tree's end would cost the square of its depth
+        current.place.close()
+        if current.branch is not None:
+            todo.extend(current.branch.slots.values())
 
 
 def _all_below(slot: Slot) -> list[Slot]:

@@ -14,7 +14,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
+from weakref import WeakSet
 
 import anyio
 import anyio.lowlevel
@@ -32,6 +33,12 @@ BATCH = 100
 """Calls that are begun before the other tasks of the loop get their turn."""
 
 
+class Leftover(Protocol):
+    """A reader that keeps what is left when the loop ends."""
+
+    async def gather(self) -> None: ...
+
+
 class Bridge:
     """The way into one loop. Threads `call`, `wait_for` and `post`; a task of the loop runs `serve`.
 
@@ -41,6 +48,8 @@ class Bridge:
 
     def __init__(self, failure: Callable[[], BaseException | None]) -> None:
         self.closed = False
+        self.readers: WeakSet[Leftover] = WeakSet()
+        """Whose owners may go on reading when the loop has ended."""
         self._failure = failure
         self._queue: deque[_Call] = deque()
         self._thread: int | None = None
@@ -135,6 +144,11 @@ class Bridge:
                         await self._parker.park()
         finally:
             self.close()
+
+    async def gather(self) -> None:
+        """The tree has ended, and its loop is about to. Cancellation: does not come; nothing waits here."""
+        for reader in list(self.readers):
+            await reader.gather()
 
     def close(self) -> None:
         """Refuse all calls from now on."""

@@ -20,7 +20,8 @@ from supervisor.mailbox import Envelope, PendingReply
 from supervisor.messages import Down, Exit, Gone, Up, reply_fits, reply_type
 from supervisor.parking import current_coroutine, stack_of, uninterrupted
 from supervisor.ref import Place, Ref
-from supervisor.registry import DuplicateRegistry, Owner, Registered, Registrar, Registry, Unregistered
+from supervisor.registry import DuplicateRegistry, Owner, Registered, Registry, Unregistered
+from supervisor.registry_view import Registrar
 from supervisor.shelf import Shelf
 from supervisor.spec import Name
 from supervisor.store import Store
@@ -415,7 +416,7 @@ class Context:
         self.shelf.forget(key)
 
     def wall_clock(self, at: float) -> float:
-        """An instant of the loop's clock, in seconds since 1970: to be remembered. A loop's clock means nothing to another process.
+        """An instant of the loop's clock, in seconds since 1970: to be remembered. Loop clocks mean nothing to a later process.
 
         Args:
             at: seconds of the loop's clock, as of `anyio.current_time()`.

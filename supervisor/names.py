@@ -8,6 +8,7 @@ from supervisor.errors import NameTaken, NoSuchActor
 from supervisor.spec import Name
 
 if TYPE_CHECKING:
+    from supervisor.pool import Pool
     from supervisor.ref import Place
 
 __all__ = ["Name", "Names"]
@@ -44,7 +45,7 @@ class Names:
         if self._places.get(name.key) is place:
             del self._places[name.key]
 
-    def find(self, name: Name[Any]) -> Place:
+    def find(self, name: Name[Any] | Pool[Any]) -> Place:
         """Who has the name, in this scope or the nearest around it.
 
         Raises:

@@ -45,7 +45,7 @@ def rules(given: object) -> Rules:
     if not isinstance(pairs, tuple):
         raise SpecError("on_error", given, "a mapping of errors, such as {ValueError: OnError.STOP}")
     for pair in pairs:
-        if not isinstance(pair, tuple) or len(pair) != 2:  # noqa: PLR2004  # a pair
+        if not isinstance(pair, tuple) or len(pair) != 2:  # a pair
             raise SpecError("on_error", pair, "pairs of an error's class and an OnError")
         kind, policy = pair
         if not (isinstance(kind, type) and issubclass(kind, Exception)) or issubclass(kind, Stop | Ignore):

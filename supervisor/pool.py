@@ -10,6 +10,7 @@ BLAKE2b to 64 bits, modulo n: the same in every process and on every machine. Re
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -48,34 +49,49 @@ def position_of(key: object, size: int) -> int:
         encoded = _ENCODER.encode(key)
     except (TypeError, ValueError, OverflowError) as error:
         kind = type(key).__name__
-        raise TypeError(f"a pool got the key {key!r}, a {kind}; expected a number, a text, a tuple of them, or a Struct") from error
+        raise TypeError(
+            f"a pool got the key {key!r}, a {kind}; expected a number, a text, a tuple of them, or a Struct"
+        ) from error
     return int.from_bytes(blake2b(encoded, digest_size=8).digest(), "big") % size
+
+
+def _pool_key(_: object, __: Attribute[str], value: object) -> None:
+    if not isinstance(value, str) or not value or "/" in value:
+        raise SpecError("Pool.key", value, "a text that is not empty, without '/'")
 
 
 @frozen
 class Pool(Generic[M_contra]):
-    """A typed name of a pool: `WORKERS: Pool[Job] = Pool("workers")`. Names of pools and of actors are of one kind: no two alike."""
+    """A typed name of a pool: `WORKERS: Pool[Job] = Pool("workers")`. No pool has the name of an actor in the same scope."""
 
-    key: str = field()
-
-    @key.validator
-    def _check_key(self, _: Attribute[str], value: object) -> None:
-        if not isinstance(value, str) or not value or "/" in value:
-            raise SpecError("Pool.key", value, "a text that is not empty, without '/'")
+    key: str = field(validator=_pool_key)
 
     def __str__(self) -> str:
         return self.key
 
 
-def _members(spec: PoolSpec[Any]) -> tuple[ChildSpec, ...]:
-    """The children. Checks what it needs, because attrs checks fields only when all of them are there."""
-    if not callable(spec.start):
-        raise SpecError("PoolSpec.start", spec.start, "something to call with a member's number, such as Worker")
-    if not is_count(spec.size, 1):
-        raise SpecError("PoolSpec.size", spec.size, "a whole number from 1")
-    if spec.member_restart is Restart.TEMPORARY:
+def _pool_name(_: object, __: Attribute[Any], value: object) -> None:
+    if value is not None and not isinstance(value, Pool):
+        raise SpecError("PoolSpec.name", value, "a Pool, such as Pool('workers'), or None")
+
+
+def _start(_: object, __: Attribute[Any], value: object) -> None:
+    if not callable(value):
+        raise SpecError("PoolSpec.start", value, "something to call with a member's number, such as Worker")
+
+
+def _size(_: object, __: Attribute[int], value: object) -> None:
+    if not is_count(value, 1):
+        raise SpecError("PoolSpec.size", value, "a whole number from 1")
+
+
+def _member_restart(_: object, __: Attribute[Restart], value: object) -> None:
+    if value is Restart.TEMPORARY:
         expected = "Restart.PERMANENT or Restart.TRANSIENT: a member that is forgotten would leave its keys with nobody"
-        raise SpecError("PoolSpec.member_restart", spec.member_restart, expected)
+        raise SpecError("PoolSpec.member_restart", value, expected)
+
+
+def _members(spec: PoolSpec[Any]) -> tuple[ChildSpec, ...]:
     return tuple(
         ActorSpec(
             str(number),
@@ -100,25 +116,26 @@ class PoolSpec(SupervisorSpec, Generic[M]):
     mean for every supervisor; what begins with `member_`, and `mailbox`, `start_timeout` and `watchdog`, is each member's.
     """
 
-    start: Callable[[int], Actor[M]] = field()
-    size: int = field()
-    name: Pool[M] | None = field(default=None, kw_only=True)
+    # These two are no longer anybody's choice. Left out of comparison: made of partials, which equal only themselves.
+    children: tuple[ChildSpec, ...] = field(  # pyright: ignore[reportIncompatibleVariableOverride]  # the base has a converter
+        init=False, default=(), eq=False, repr=False
+    )
+    strategy: Strategy = field(init=False, default=Strategy.ONE_FOR_ONE, repr=False)
+    start: Callable[[int], Actor[M]] = field(validator=_start)
+    size: int = field(validator=_size)
+    name: Pool[M] | None = field(default=None, validator=_pool_name, kw_only=True)
     """How it is found: `root.pool(WORKERS)`."""
     mailbox: Mailbox = field(default=Mailbox(), kw_only=True)
     start_timeout: float = field(default=30.0, kw_only=True)
     watchdog: float | None = field(default=None, kw_only=True)
-    member_restart: Restart = field(default=Restart.PERMANENT, kw_only=True)
+    member_restart: Restart = field(default=Restart.PERMANENT, validator=_member_restart, kw_only=True)
     member_shutdown: float | Kill = field(default=5.0, kw_only=True)
     member_backoff: Backoff | None = field(default=None, kw_only=True)
     member_on_error: Rules = field(default=(), converter=rules, kw_only=True)
-    # The two below are no longer anybody's choice. Left out of comparison: made of partials, which equal only themselves.
-    children: tuple[ChildSpec, ...] = field(init=False, default=Factory(_members, takes_self=True), eq=False, repr=False)
-    strategy: Strategy = field(init=False, default=Strategy.ONE_FOR_ONE, repr=False)
 
-    @name.validator
-    def _check_name(self, _: Attribute[Any], value: object) -> None:
-        if value is not None and not isinstance(value, Pool):
-            raise SpecError("PoolSpec.name", value, "a Pool, such as Pool('workers'), or None")
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "children", _members(self))
+        SupervisorSpec.__attrs_post_init__(self)
 
 
 @define(eq=False)
@@ -177,8 +194,8 @@ class PoolHandle(Generic[M_contra]):
     async def resize(self, size: int) -> None:
         """Change how many members have keys. From then on most keys belong to other members than before.
 
-        Members past the size are stopped, the last first, each within its grace, and what they have queued becomes dead letters;
-        their specs stay. A pool that restarts, with its supervisor, has its first size again.
+        Members past the size are stopped, the last first, each within its grace, and what they have queued becomes dead
+        letters; their specs stay. A pool that restarts, with its supervisor, has its first size again.
 
         Args:
             size: from 0 to the size of the spec.
@@ -192,7 +209,9 @@ class PoolHandle(Generic[M_contra]):
         Cancellation: may have happened, for some of the members; `size` says for how many.
         """
         if not is_count(size, 0) or size > self._limit:
-            raise ValueError(f"the pool {self.path} is to be resized to {size!r}; expected a whole number from 0 to {self._limit}")
+            raise ValueError(
+                f"the pool {self.path} is to be resized to {size!r}; expected a whole number from 0 to {self._limit}"
+            )
         handle = self._branch.handle
         async with self._pool.resizing:
             for number in range(self.size - 1, size - 1, -1):
@@ -201,10 +220,8 @@ class PoolHandle(Generic[M_contra]):
                 self._pool.size -= 1  # first, so that nobody is sent to who is about to stop
                 await handle.terminate_child(str(self.size))
             while self.size < size:
-                try:
+                with suppress(ChildRunning, ChildRestarting):  # somebody started it by hand
                     await handle.restart_child(str(self.size))
-                except (ChildRunning, ChildRestarting):
-                    pass  # somebody started it by hand
                 self._pool.size += 1
 
     @property

@@ -15,6 +15,8 @@ EXPECTED = {
     "02_tree.py": "third · running · life 2",
     "03_embed_in_asyncio.py": "position: 1.0",
     "04_market_data.py": "Trade(",
+    "06_pool.py": "BTC for the 3. time",
+    "05_from_threads.py": "position: 200.0",
 }
 
 
