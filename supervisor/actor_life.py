@@ -17,7 +17,7 @@ from supervisor.loop import handle_messages
 from supervisor.mailbox import Envelope, message_of
 from supervisor.parking import give_way
 from supervisor.policies import OnError, policy_for
-from supervisor.ref import Place
+from supervisor.place import Place
 from supervisor.spec import ActorSpec
 from supervisor.store import Store
 

@@ -17,7 +17,7 @@ from supervisor.agenda import Timer
 from supervisor.exits import ExitReason
 from supervisor.names import Names
 from supervisor.pool import PoolSpec, PoolState
-from supervisor.ref import Place
+from supervisor.place import Place
 from supervisor.spec import ActorSpec, ChildSpec, DynamicSupervisorSpec, Name, SupervisorSpec
 from supervisor.store import Store
 

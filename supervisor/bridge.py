@@ -23,7 +23,7 @@ from anyio.abc import TaskGroup
 
 from supervisor.errors import NoSuchActor
 from supervisor.parking import Parker, give_way, parker_type
-from supervisor.ref import CURRENT_PLACE
+from supervisor.place import CURRENT_PLACE
 
 __all__ = ["Bridge"]
 

@@ -29,7 +29,7 @@ from supervisor.errors import Hung, StrayCancellation
 from supervisor.events import HookFailed
 from supervisor.exits import ExitReason, Failed, Ignore, Killed, Normal, Shutdown, is_fatal
 from supervisor.parking import current_coroutine, stack_of, uninterrupted
-from supervisor.ref import CURRENT_PLACE, Place
+from supervisor.place import CURRENT_PLACE, Place
 from supervisor.spec import ActorSpec, ChildSpec, Kill, TaskSpec
 
 __all__ = ["UNSTOPPED_AFTER", "Life", "LifeListener", "ignores", "path_in", "without_arguments"]

@@ -19,7 +19,8 @@ from supervisor.exits import ExitReason, Failed, classify
 from supervisor.mailbox import Envelope, PendingReply
 from supervisor.messages import Down, Exit, Gone, Up, reply_fits, reply_type
 from supervisor.parking import current_coroutine, stack_of, uninterrupted
-from supervisor.ref import Place, Ref
+from supervisor.place import Place
+from supervisor.ref import Ref
 from supervisor.registry import DuplicateRegistry, Owner, Registered, Registry, Unregistered
 from supervisor.registry_view import Registrar
 from supervisor.shelf import Shelf

@@ -15,7 +15,7 @@ from anyio.abc import TaskGroup
 from supervisor.branch import Branch
 from supervisor.child import path_in
 from supervisor.context import read_exit
-from supervisor.control import ControlSocket, check_control_path, control_socket
+from supervisor.control import ControlSocket, control_socket
 from supervisor.diagnostics import QUIET, Diagnostics
 from supervisor.errors import SpecError, StoreError, StrayCancellation
 from supervisor.events import SlowHandler, StoreFailing, TreeStarted, TreeStopped
@@ -24,8 +24,9 @@ from supervisor.handle import Supervisor
 from supervisor.loop_watch import LoopWatch
 from supervisor.names import Names
 from supervisor.parking import Parker, uninterrupted
-from supervisor.ref import Place
+from supervisor.place import Place
 from supervisor.runtime import Runtime
+from supervisor.socket_file import check_control_path
 from supervisor.spec import DynamicSupervisorSpec, SupervisorSpec
 from supervisor.store import DurableStore
 from supervisor.stores import Stores

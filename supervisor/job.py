@@ -19,7 +19,8 @@ from supervisor.backoff import is_number
 from supervisor.errors import ActorCrashed, AskedSelf, JobTimeout, NoSuchActor, Unstopped
 from supervisor.exits import ExitReason, Killed, Shutdown
 from supervisor.parking import Parker, uninterrupted
-from supervisor.ref import CURRENT_PLACE, Place, Ref
+from supervisor.place import CURRENT_PLACE, Place
+from supervisor.ref import Ref
 from supervisor.runtime import Runtime
 
 __all__ = ["Done", "Job", "Outcome", "TimedOut", "check_timeout"]

@@ -9,7 +9,7 @@ from supervisor.spec import Name
 
 if TYPE_CHECKING:
     from supervisor.pool import Pool
-    from supervisor.ref import Place
+    from supervisor.place import Place
 
 __all__ = ["Name", "Names"]
 

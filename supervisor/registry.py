@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from attrs import Attribute, field, frozen
 
 from supervisor.errors import AlreadyRegistered, SpecError
-from supervisor.ref import Place, Ref
+from supervisor.place import Place
+from supervisor.ref import Ref
 from supervisor.topics import Topic, Topics
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from anyio import get_cancelled_exc_class
 from anyio.abc import TaskGroup
 
 from supervisor.events import DeadLetter, Event
-from supervisor.parking import loop_clock, parker_type, time_is_virtual, uninterrupted
 from supervisor.messages import Undelivered
-from supervisor.ref import CURRENT_PLACE, Place
-from supervisor.registry import Registries
+from supervisor.parking import loop_clock, parker_type, time_is_virtual, uninterrupted
+from supervisor.place import CURRENT_PLACE, Place
+from supervisor.registry_view import Registries
 from supervisor.secrets import redact
 from supervisor.store import MemoryStore
 from supervisor.stores import Stores
@@ -63,7 +63,8 @@ class Runtime:
         """The wall clock, in seconds since 1970."""
         if time_is_virtual():
             began = wall_time() - self.now()
-            self.wall = lambda: began + self.now()  # the same time passes on both, or instants would shift as they are remembered
+            # The same time passes on both clocks, or instants would shift as they are remembered.
+            self.wall = lambda: began + self.now()
         self.random = random.Random(entropy.getrandbits(64))
         self.asks: dict[Place, Place] | None = None
         """In debug mode: who waits, in a handler, for whose answer."""

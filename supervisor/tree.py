@@ -30,7 +30,8 @@ from supervisor.events import (
 from supervisor.exits import ExitReason, Failed, Killed, Normal, Shutdown, error_of, is_abnormal
 from supervisor.mailbox import PendingReply
 from supervisor.parking import uninterrupted
-from supervisor.ref import Place, Ref
+from supervisor.place import Place
+from supervisor.ref import Ref
 from supervisor.restart import Phase, RestartMachine, Stage
 from supervisor.runtime import Runtime
 from supervisor.spec import ActorSpec, ChildSpec, Kill, Restart, TaskSpec
@@ -86,6 +87,8 @@ class SupervisorLife:
         self._queue = queue
         self._killed = False
         self._over = False
+        self._tree_ending = False
+        """The whole tree is being stopped, up to the root."""
         self._ready = False
         self._timers: list[Timer] = []
         self._unstopped: dict[str, str] = {}
@@ -305,12 +308,16 @@ class SupervisorLife:
             slot.timer = None
 
     def _tree_ends(self) -> bool:
-        """Whether the whole tree is being stopped, up to the root."""
+        """Whether the whole tree is being stopped, up to the root. It never takes that back."""
         life: Any = self
-        while isinstance(life, SupervisorLife):
+        stopping: list[SupervisorLife] = []
+        while isinstance(life, SupervisorLife) and not life._tree_ending:
             if life.machine.stage is not Stage.STOPPING:
                 return False
+            stopping.append(life)
             life = life._listener
+        for above in stopping:
+            above._tree_ending = True  # asked again at each level, a deep tree's end would cost the square of its depth
         return True
 
     def _is_current(self, life: Life | SupervisorLife) -> bool:

@@ -15,11 +15,11 @@ ROOT = Path(__file__).parent.parent
 # is above everything it imports.
 FLOORS = {
     "supervisor": (
-        "errors exits policies accepts diagnostics messages portability secrets backoff spec decisions budget children restart overflow agenda poison events snapshot",
-        "parking loop_watch timekeeper mailbox ref names topics reader telemetry store stores sqlite_file write_behind sqlite_store shelf runtime registry pool job job_stream tasks bridge",
+        "errors exits policies accepts diagnostics messages portability secrets backoff spec decisions budget children restart overflow agenda poison events snapshot linting drawing wire",
+        "parking control_client socket_file loading loop_watch timekeeper mailbox place ref names topics reader telemetry store stores sqlite_file write_behind sqlite_store shelf runtime registry key_lock registry_view pool job job_stream tasks bridge blocking_reader",
         "actor context loop",
-        "child actor_life task_life branch tree handle embedding blocking",
-        "testing commands __init__",
+        "child actor_life task_life branch tree handle control embedding host blocking",
+        "testing doctor commands __init__",
     ),
     "actors": (
         "errors resilience market feeds reconnection link_state vitals book stream_options",
