@@ -19,10 +19,7 @@ from supervisor.blocking import (
     background as background,
 )
 from supervisor.blocking_reader import BlockingReader as BlockingReader
-from supervisor.context import ActorTimer as ActorTimer
 from supervisor.context import Context as Context
-from supervisor.context import Monitor as Monitor
-from supervisor.context import Reply as Reply
 from supervisor.diagnostics import DEBUG as DEBUG
 from supervisor.diagnostics import Diagnostics as Diagnostics
 from supervisor.embedding import open_supervisor as open_supervisor
@@ -30,10 +27,10 @@ from supervisor.embedding import run as run
 from supervisor.errors import (
     ActorCrashed as ActorCrashed,
 )
-from supervisor.errors import AskCycle as AskCycle
 from supervisor.errors import (
     AlreadyRegistered as AlreadyRegistered,
 )
+from supervisor.errors import AskCycle as AskCycle
 from supervisor.errors import (
     AskedSelf as AskedSelf,
 )
@@ -42,6 +39,9 @@ from supervisor.errors import (
 )
 from supervisor.errors import (
     BadReply as BadReply,
+)
+from supervisor.errors import (
+    BadState as BadState,
 )
 from supervisor.errors import (
     ChildAlreadyPresent as ChildAlreadyPresent,
@@ -93,6 +93,21 @@ from supervisor.errors import (
     StartError as StartError,
 )
 from supervisor.errors import (
+    StoreCorrupt as StoreCorrupt,
+)
+from supervisor.errors import (
+    StoreError as StoreError,
+)
+from supervisor.errors import (
+    StoreFailed as StoreFailed,
+)
+from supervisor.errors import (
+    StoreInUse as StoreInUse,
+)
+from supervisor.errors import (
+    StoreTooNew as StoreTooNew,
+)
+from supervisor.errors import (
     StrayCancellation as StrayCancellation,
 )
 from supervisor.errors import (
@@ -140,6 +155,15 @@ from supervisor.events import (
     StartFailed as StartFailed,
 )
 from supervisor.events import (
+    StateDiscarded as StateDiscarded,
+)
+from supervisor.events import (
+    StateRestored as StateRestored,
+)
+from supervisor.events import (
+    StoreFailing as StoreFailing,
+)
+from supervisor.events import (
     SupervisorGaveUp as SupervisorGaveUp,
 )
 from supervisor.events import (
@@ -180,6 +204,8 @@ from supervisor.job import Outcome as Outcome
 from supervisor.job import TimedOut as TimedOut
 from supervisor.job_stream import JobStream as JobStream
 from supervisor.job_stream import OnTimeout as OnTimeout
+from supervisor.key_lock import KeyLock as KeyLock
+from supervisor.mailbox import Reply as Reply
 from supervisor.messages import (
     Asks as Asks,
 )
@@ -215,26 +241,21 @@ from supervisor.registry import (
     DuplicateRegistry as DuplicateRegistry,
 )
 from supervisor.registry import (
-    KeyLock as KeyLock,
-)
-from supervisor.registry import (
     Registered as Registered,
-)
-from supervisor.registry import (
-    Registrar as Registrar,
 )
 from supervisor.registry import (
     Registry as Registry,
 )
 from supervisor.registry import (
-    RegistryView as RegistryView,
-)
-from supervisor.registry import (
     Unregistered as Unregistered,
 )
+from supervisor.registry_view import Registrar as Registrar
+from supervisor.registry_view import RegistryView as RegistryView
 from supervisor.restart import Phase as Phase
 from supervisor.secrets import Secret as Secret
 from supervisor.secrets import redact as redact
+from supervisor.signals import ActorTimer as ActorTimer
+from supervisor.signals import Monitor as Monitor
 from supervisor.snapshot import ChildSnapshot as ChildSnapshot
 from supervisor.snapshot import TreeSnapshot as TreeSnapshot
 from supervisor.spec import (
@@ -294,6 +315,8 @@ from supervisor.spec import (
 from supervisor.spec import (
     check_children as check_children,
 )
+from supervisor.sqlite_store import SqliteStore as SqliteStore
+from supervisor.store import DurableStore as DurableStore
 from supervisor.store import MemoryStore as MemoryStore
 from supervisor.store import Store as Store
 from supervisor.tasks import Tasks as Tasks
@@ -321,6 +344,7 @@ __all__ = [
     "Backoff",
     "BackoffKind",
     "BadReply",
+    "BadState",
     "BlockingChildInfo",
     "BlockingReader",
     "BlockingRef",
@@ -345,6 +369,7 @@ __all__ = [
     "Down",
     "Draining",
     "DuplicateRegistry",
+    "DurableStore",
     "DynamicSupervisorSpec",
     "Event",
     "EventStream",
@@ -408,11 +433,20 @@ __all__ = [
     "Skipped",
     "SlowHandler",
     "SpecError",
+    "SqliteStore",
     "StartError",
     "StartFailed",
+    "StateDiscarded",
+    "StateRestored",
     "Stop",
     "StopTree",
     "Store",
+    "StoreCorrupt",
+    "StoreError",
+    "StoreFailed",
+    "StoreFailing",
+    "StoreInUse",
+    "StoreTooNew",
     "Strategy",
     "StrayCancellation",
     "Subscription",

@@ -10,11 +10,13 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
-from supervisor.context import ActorTimer, Context, Monitor, Reply
+from supervisor.context import Context
 from supervisor.exits import ExitReason
+from supervisor.mailbox import Reply
 from supervisor.ref import Ref
 from supervisor.registry import DuplicateRegistry, Registry
 from supervisor.registry_view import Registrar
+from supervisor.signals import ActorTimer, Monitor
 from supervisor.spec import Name
 from supervisor.topics import Carries, Topic
 

@@ -194,12 +194,12 @@ class ActorLife(Life):
 
     async def _background_ended(self) -> None:
         """Return when no spawned task is left. Cancellation: shielded."""
-        if self._context.background:
+        if self._context.spawned:
             with anyio.CancelScope(shield=True):
-                await self._context.background_ended()
+                await self._context.spawned.ended()
 
     def _stacks(self) -> list[str]:
-        return [*super()._stacks(), *self._context.background_stacks()]
+        return [*super()._stacks(), *self._context.spawned.stacks()]
 
     def _release(self, reason: ExitReason) -> None:
         self._settle_in_hand(reason)

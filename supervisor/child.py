@@ -24,12 +24,12 @@ import anyio
 from attrs import evolve
 
 from supervisor.agenda import Timer
-from supervisor.context import Context, read_exit
 from supervisor.errors import Hung, StrayCancellation
 from supervisor.events import HookFailed
 from supervisor.exits import ExitReason, Failed, Ignore, Killed, Normal, Shutdown, is_fatal
 from supervisor.parking import current_coroutine, stack_of, uninterrupted
 from supervisor.place import CURRENT_PLACE, Place
+from supervisor.spawned import Spawned, read_exit
 from supervisor.spec import ActorSpec, ChildSpec, Kill, TaskSpec
 
 __all__ = ["UNSTOPPED_AFTER", "Life", "LifeListener", "ignores", "path_in", "without_arguments"]
@@ -300,5 +300,5 @@ class Life:
         self._listener.life_overdue(self, "\n".join(self._stacks()))
 
 
-_TASKS = {Life._main.__code__, Context._run_background.__code__}
+_TASKS = {Life._main.__code__, Spawned._run.__code__}
 """The functions that a life's tasks begin with."""

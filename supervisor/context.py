@@ -1,4 +1,4 @@
-"""What one life of an actor is, and what it owns: timers, background tasks, monitors, subscriptions.
+"""What one life of an actor is, and what it owns: timers, spawned tasks, monitors, links, subscriptions, what it registered.
 
 All of it ends with the life. Nothing of it reaches the next one: a tick that was queued, a `Down` that was on its way are
 dropped with the life they were meant for.
@@ -8,197 +8,33 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import anyio
 import structlog
 
-from supervisor.agenda import Timer
-from supervisor.errors import BadReply, NoSuchActor, StrayCancellation
-from supervisor.exits import ExitReason, Failed, classify
-from supervisor.mailbox import Envelope, PendingReply
-from supervisor.messages import Down, Exit, Gone, Up, reply_fits, reply_type
-from supervisor.parking import current_coroutine, stack_of, uninterrupted
+from supervisor.errors import NoSuchActor
+from supervisor.exits import ExitReason, Failed
+from supervisor.mailbox import Envelope, PendingReply, Reply
+from supervisor.messages import Down, Exit, Gone, Up
 from supervisor.place import Place
 from supervisor.ref import Ref
 from supervisor.registry import DuplicateRegistry, Owner, Registered, Registry, Unregistered
 from supervisor.registry_view import Registrar
 from supervisor.shelf import Shelf
+from supervisor.signals import ActorTimer, ExitSignal, Monitor
+from supervisor.spawned import Spawned
 from supervisor.spec import Name
 from supervisor.store import Store
 
 if TYPE_CHECKING:
     from supervisor.handle import Supervisor
 
-__all__ = ["ActorTimer", "Context", "Monitor", "Reply", "read_exit"]
+__all__ = ["Context"]
 
 M = TypeVar("M")
 T = TypeVar("T")
 K = TypeVar("K")
 V = TypeVar("V")
-
-
-class ActorTimer:
-    """A timer of one life. Its message comes in the lane that is never dropped; at most one waits there at a time."""
-
-    __slots__ = ("_context", "_due", "_interval", "_key", "_timer", "active", "message", "queued")
-
-    def __init__(self, context: Context, delay: float, message: object, interval: float | None, key: object) -> None:
-        self.message = message
-        self.active = True
-        self.queued = False
-        self._context = context
-        self._interval = interval
-        self._key = key
-        self._due = context.runtime.now() + delay
-        self._timer: Timer = context.runtime.timekeeper.after(delay, self._fire)
-
-    def cancel(self) -> bool:
-        """Forget it. A tick that is queued already is not delivered. Returns whether it was still to come."""
-        was, self.active = self.active, False
-        self._context.runtime.timekeeper.cancel(self._timer)
-        self._forget()
-        return was
-
-    def delivered(self) -> None:
-        """Its message is being handled."""
-        self.queued = False
-        if self._interval is None:
-            self.active = False
-            self._forget()
-
-    def _forget(self) -> None:
-        if self._context.timers.get(self._key) is self:  # the key may be another's by now
-            del self._context.timers[self._key]
-
-    def _fire(self) -> None:
-        if not self.active:
-            return  # it was cancelled in the very moment in which it was due
-        if not self.queued:
-            self.queued = True
-            self._context.deliver(self)
-        if self._interval is not None:
-            now = self._context.runtime.now()
-            self._due += self._interval
-            if self._due <= now:
-                self._due = now + self._interval  # a loop that was blocked does not catch up on missed ticks
-            self._timer = self._context.runtime.timekeeper.after(self._due - now, self._fire)
-
-
-SIGNALS_PER_WATCH = 100
-"""What of one `watch` may wait to be handled: past that the oldest goes. The incarnations in the others show the gap."""
-
-
-class Monitor:
-    """One `monitor` or `watch` of one life. `cancel()` guarantees that nothing more of it is delivered."""
-
-    __slots__ = ("_context", "_forever", "_place", "_waiting", "active")
-
-    def __init__(self, context: Context, place: Place, *, forever: bool) -> None:
-        self.active = True
-        self._context = context
-        self._place = place
-        self._forever = forever
-        self._waiting: deque[_Notice] = deque()
-        context.monitors[self] = None
-        place.watchers[self] = None
-
-    def cancel(self) -> None:
-        """Stop watching."""
-        self.active = False
-        self._place.watchers.pop(self, None)
-        self._context.monitors.pop(self, None)
-
-    def life_began(self, place: Place, incarnation: int) -> None:
-        if self._forever:
-            self._deliver(Up(Ref(place), incarnation))
-
-    def life_ended(self, place: Place, incarnation: int, reason: ExitReason | None) -> None:
-        self._deliver(Down(Ref(place), incarnation, reason))
-        if not self._forever:
-            place.watchers.pop(self, None)
-
-    def place_closed(self, place: Place) -> None:
-        if self._forever:
-            self._deliver(Gone(Ref(place)))
-        # Nothing more may come of it, also if the place is opened again: `Gone` is the last. And kept, each child that ever was
-        # watched would stay in memory.
-        place.watchers.pop(self, None)
-        self._context.monitors.pop(self, None)
-
-    def _deliver(self, message: object) -> None:
-        if len(self._waiting) >= SIGNALS_PER_WATCH:
-            # Who hangs while what it watches flaps would otherwise fill the memory.
-            self._context.signals.remove(self._waiting.popleft())
-        notice = _Notice(self, message)
-        self._waiting.append(notice)
-        self._context.deliver(notice)
-
-
-class _Notice:
-    """A signal on its way, dropped if its monitor is cancelled before it is handled."""
-
-    __slots__ = ("_monitor", "message")
-
-    def __init__(self, monitor: Monitor, message: object) -> None:
-        self._monitor = monitor
-        self.message = message
-
-    @property
-    def active(self) -> bool:
-        return self._monitor.active
-
-    def delivered(self) -> None:
-        self._monitor._waiting.popleft()  # they are handled in order: it is the first
-        if not self._monitor._forever:
-            self._monitor.cancel()
-
-
-class _ExitSignal:
-    """An `Exit` on its way."""
-
-    __slots__ = ("message", "place")
-    active = True
-
-    def __init__(self, place: Place, reason: ExitReason) -> None:
-        self.place = place
-        self.message = Exit(Ref(place), reason)
-
-    def delivered(self) -> None: ...
-
-
-class Reply(Generic[T]):
-    """The answer to an ask, to be given later and from anywhere. The first answer counts."""
-
-    __slots__ = ("_reply", "_request")
-
-    def __init__(self, reply: PendingReply, request: type) -> None:
-        self._reply = reply
-        self._request = request
-
-    def give(self, value: T) -> bool:
-        """Answer; whether anybody still waited.
-
-        Raises:
-            BadReply: it is not of the request's type.
-        """
-        if not reply_fits(value, reply_type(self._request)):
-            raise BadReply(self._reply.path, self._request, value, reply_type(self._request))
-        return self._reply.give(value)
-
-    def fail(self, error: Exception) -> bool:
-        """Answer with an error; whether anybody still waited."""
-        return self._reply.fail(error)
-
-
-class _Background:
-    """One spawned task."""
-
-    __slots__ = ("coroutine", "scope")
-
-    def __init__(self) -> None:
-        self.scope = anyio.CancelScope(shield=True)
-        self.coroutine: Any = None
 
 
 class Context:
@@ -209,7 +45,7 @@ class Context:
         incarnation: the number of this life, from 1.
         supervisor: the handle of its supervisor.
         store: where its state is kept.
-        on_crash: called when a background task ends the life.
+        on_crash: called when a spawned task ends the life.
     """
 
     def __init__(
@@ -240,15 +76,13 @@ class Context:
         self.signals: deque[Any] = deque()
         self.timers: dict[object, ActorTimer] = {}
         self.monitors: dict[Monitor, None] = {}
-        self.background: dict[_Background, None] = {}
+        self.spawned = Spawned(place, on_crash)
         self.replies: list[PendingReply] = []
         """Asks to be answered later; some may be answered by now."""
         self._replies_bound = 64
-        self._on_crash = on_crash
         self._owner: Owner | None = None
         """What it has registered."""
         self._log: Any = None
-        self._parker = self.runtime.parker()
 
     @property
     def ref(self) -> Ref[Any]:
@@ -297,26 +131,7 @@ class Context:
     def spawn(self, function: Callable[..., Awaitable[object]], *args: Any) -> None:
         if self.stopping:
             return  # the life is ending: its background work is over before it begins
-        task = _Background()
-        self.background[task] = None
-        name = f"{self.path} {getattr(function, '__name__', 'task')}"
-        self.runtime.spawn(self._run_background, task, function, args, name=name)
-
-    @uninterrupted
-    async def _run_background(self, task: _Background, function: Callable[..., Awaitable[object]], args: Any) -> None:
-        """Run a spawned task to its end, and say how it ended. Cancellation: ends it; nothing leaves it."""
-        task.coroutine = current_coroutine()
-        reason: ExitReason | None = None
-        try:
-            with task.scope:
-                await function(*args)
-        except BaseException as error:  # noqa: BLE001  # the task's last act is to say how it ended
-            reason = read_exit(error, self.path)
-        del self.background[task]
-        if not self.background:
-            self._parker.unpark()
-        if reason is not None:
-            self._on_crash(reason)
+        self.spawned.spawn(function, args)
 
     def monitor(self, target: Ref[Any]) -> Monitor:
         self._must_accept(Down, "monitor")
@@ -348,7 +163,7 @@ class Context:
         if place.life is not None:
             self.place.link(place)
         elif self.traps_exits:
-            self.deliver(_ExitSignal(place, Failed(NoSuchActor(place.path))))
+            self.deliver(ExitSignal(place, Failed(NoSuchActor(place.path))))
         else:
             raise NoSuchActor(place.path)
 
@@ -356,7 +171,7 @@ class Context:
         if self.over:
             return  # by now the links are the next life's
         self.place.unlink(target._place)
-        for signal in [one for one in self.signals if isinstance(one, _ExitSignal) and one.place is target._place]:
+        for signal in [one for one in self.signals if isinstance(one, ExitSignal) and one.place is target._place]:
             self.signals.remove(signal)
 
     def trap_exits(self) -> None:
@@ -365,7 +180,7 @@ class Context:
 
     def linked_ended(self, place: Place, reason: ExitReason) -> None:
         """A linked life is over, and this one traps exits."""
-        self.deliver(_ExitSignal(place, reason))
+        self.deliver(ExitSignal(place, reason))
 
     def lookup(self, name: Name[M]) -> Ref[M]:
         return Ref(self.place.names.find(name))
@@ -449,20 +264,7 @@ class Context:
     def cancel_background(self) -> None:
         """Cancel the spawned tasks, and let none begin any more."""
         self.stopping = True
-        for task in self.background:
-            task.scope.cancel()
-
-    def background_stacks(self) -> list[str]:
-        """Where the spawned tasks are, as text."""
-        return [stack_of(task.coroutine) for task in self.background]
-
-    async def background_ended(self) -> None:
-        """Return when no spawned task is left.
-
-        Cancellation: atomic.
-        """
-        while self.background:
-            await self._parker.park()
+        self.spawned.cancel()
 
     def release(self, reason: ExitReason) -> None:
         """The life is over: give up all it owns."""
@@ -485,15 +287,3 @@ class Context:
                 f"{self.path} calls {verb}() but does not accept {signal.__name__}; "
                 f"write class ...(Actor[{accepted} | {signal.__name__}])"
             )
-
-
-def read_exit(error: BaseException, path: str) -> ExitReason:
-    """The exit reason of what left a task of a life, where no cancellation of ours is left.
-
-    A cancellation is a crash, alone or in a group: read as any other `BaseException` it would end the whole tree.
-    """
-    cancelled = anyio.get_cancelled_exc_class()
-    if isinstance(error, BaseExceptionGroup):
-        stray, rest = error.split(cancelled)
-        return classify(error) if stray is None else Failed(StrayCancellation(path)) if rest is None else classify(rest)
-    return Failed(StrayCancellation(path)) if isinstance(error, cancelled) else classify(error)

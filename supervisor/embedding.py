@@ -14,7 +14,6 @@ from anyio.abc import TaskGroup
 
 from supervisor.branch import Branch
 from supervisor.child import path_in
-from supervisor.context import read_exit
 from supervisor.control import ControlSocket, control_socket
 from supervisor.diagnostics import QUIET, Diagnostics
 from supervisor.errors import SpecError, StoreError, StrayCancellation
@@ -27,6 +26,7 @@ from supervisor.parking import Parker, uninterrupted
 from supervisor.place import Place
 from supervisor.runtime import Runtime
 from supervisor.socket_file import check_control_path
+from supervisor.spawned import read_exit
 from supervisor.spec import DynamicSupervisorSpec, SupervisorSpec
 from supervisor.store import DurableStore
 from supervisor.stores import Stores
@@ -318,8 +318,8 @@ def run(
     one, `run` heeds none, and ends with `main` or the tree.
 
     `run` never exits the process. A program that ends with it has the exit code 0 when `main` returned, a signal came or the
-    tree ended cleanly; 1, with a traceback, when `main` or the tree failed; what `SystemExit` says when `main` or a child raised
-    that; and it dies of SIGINT, 130 to a shell, when one raised `KeyboardInterrupt`.
+    tree ended cleanly; 1, with a traceback, when `main` or the tree failed; what `SystemExit` says when `main` or a child
+    raised that; and it dies of SIGINT, 130 to a shell, when one raised `KeyboardInterrupt`.
 
     Args:
         spec: the root.

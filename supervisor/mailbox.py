@@ -11,15 +11,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
-from supervisor.errors import ActorCrashed, AskTimeout
+from supervisor.errors import ActorCrashed, AskTimeout, BadReply
 from supervisor.exits import ExitReason
+from supervisor.messages import reply_fits, reply_type
 from supervisor.overflow import bounded_queue
 from supervisor.parking import Parker
 from supervisor.spec import Conflate, Mailbox
 
-__all__ = ["Envelope", "Inbox", "PendingReply", "message_of"]
+__all__ = ["Envelope", "Inbox", "PendingReply", "Reply", "message_of"]
+
+T = TypeVar("T")
 
 _UNSET: Final = object()
 
@@ -85,6 +88,30 @@ class PendingReply:
         if self._error is not None:
             raise self._error
         return self._value
+
+
+class Reply(Generic[T]):
+    """The answer to an ask, to be given later and from anywhere. The first answer counts."""
+
+    __slots__ = ("_reply", "_request")
+
+    def __init__(self, reply: PendingReply, request: type) -> None:
+        self._reply = reply
+        self._request = request
+
+    def give(self, value: T) -> bool:
+        """Answer; whether anybody still waited.
+
+        Raises:
+            BadReply: it is not of the request's type.
+        """
+        if not reply_fits(value, reply_type(self._request)):
+            raise BadReply(self._reply.path, self._request, value, reply_type(self._request))
+        return self._reply.give(value)
+
+    def fail(self, error: Exception) -> bool:
+        """Answer with an error; whether anybody still waited."""
+        return self._reply.fail(error)
 
 
 class Envelope:

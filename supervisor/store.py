@@ -28,10 +28,10 @@ class Store(Protocol):
 
     All but `flush` are called in the loop of the tree, by one task at a time, and must not wait: a durable store writes behind.
     What is put is seen by every later `get` and `scan`, also while it is not durable yet. Namespaces and keys are any text, a
-    null character and slashes included; values are any bytes, empty ones too. A store never looks into them. It is given no more
-    than the tree's places remember, so what waits to be written is bounded by what is stored, if a later put of a key replaces
-    an earlier one. What is put or deleted without an `await` in between belongs together: after a crash of the process a durable
-    store shows all of it or nothing.
+    null character and slashes included; values are any bytes, empty ones too. A store never looks into them. It is given no
+    more than the tree's places remember, so what waits to be written is bounded by what is stored, if a later put of a key
+    replaces an earlier one. What is put or deleted without an `await` in between belongs together: after a crash of the process
+    a durable store shows all of it or nothing.
 
     A store that has to be opened and closed is a `DurableStore` too.
     """
@@ -45,7 +45,7 @@ class Store(Protocol):
         ...
 
     def put(self, namespace: str, key: str, value: bytes) -> None:
-        """Store, replacing what was there. The value is not kept by reference if it can change."""
+        """Store, replacing what was there. What the caller does to the value later changes nothing."""
         ...
 
     def delete(self, namespace: str, key: str) -> None:
@@ -74,7 +74,8 @@ class Store(Protocol):
 
 @runtime_checkable
 class DurableStore(Store, Protocol):
-    """A store that a tree opens before its first life begins, or that of the child that came with it, and closes after its last.
+    """A store that a tree opens before its first life begins, or before that of the child that came with it, and closes after
+    its last.
 
     Building one opens nothing: it stands in a spec, and a spec may be used again.
     """
@@ -108,7 +109,7 @@ class MemoryStore:
         return self._spaces.get(namespace, {}).get(key)
 
     def put(self, namespace: str, key: str, value: bytes) -> None:
-        self._spaces.setdefault(namespace, {})[key] = value
+        self._spaces.setdefault(namespace, {})[key] = bytes(value)
 
     def delete(self, namespace: str, key: str) -> None:
         space = self._spaces.get(namespace)

@@ -1,0 +1,97 @@
+"""The spawned tasks of one life, and how what leaves a task of a life is read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+
+from supervisor.errors import StrayCancellation
+from supervisor.exits import ExitReason, Failed, classify
+from supervisor.parking import current_coroutine, stack_of, uninterrupted
+from supervisor.place import Place
+
+__all__ = ["Spawned", "read_exit"]
+
+
+class _Task:
+    """One spawned task."""
+
+    __slots__ = ("coroutine", "scope")
+
+    def __init__(self) -> None:
+        self.scope = anyio.CancelScope(shield=True)
+        self.coroutine: Any = None
+
+
+class Spawned:
+    """The spawned tasks of one life.
+
+    Args:
+        place: where it lives.
+        on_crash: called when one of them ends the life.
+    """
+
+    __slots__ = ("_on_crash", "_parker", "_tasks", "place")
+
+    def __init__(self, place: Place, on_crash: Callable[[ExitReason], None]) -> None:
+        self.place = place
+        self._on_crash = on_crash
+        self._parker = place.runtime.parker()
+        self._tasks: dict[_Task, None] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._tasks)
+
+    def spawn(self, function: Callable[..., Awaitable[object]], args: tuple[Any, ...]) -> None:
+        """Run a function in a task of the tree."""
+        task = _Task()
+        self._tasks[task] = None
+        name = f"{self.place.path} {getattr(function, '__name__', 'task')}"
+        self.place.runtime.spawn(self._run, task, function, args, name=name)
+
+    def cancel(self) -> None:
+        """End them all."""
+        for task in self._tasks:
+            task.scope.cancel()
+
+    def stacks(self) -> list[str]:
+        """Where they are, as text."""
+        return [stack_of(task.coroutine) for task in self._tasks]
+
+    async def ended(self) -> None:
+        """Return when none is left.
+
+        Cancellation: atomic.
+        """
+        while self._tasks:
+            await self._parker.park()
+
+    @uninterrupted
+    async def _run(self, task: _Task, function: Callable[..., Awaitable[object]], args: tuple[Any, ...]) -> None:
+        """Run a task to its end, and say how it ended. Cancellation: ends it; nothing leaves it."""
+        task.coroutine = current_coroutine()
+        reason: ExitReason | None = None
+        try:
+            with task.scope:
+                await function(*args)
+        except BaseException as error:  # noqa: BLE001  # the task's last act is to say how it ended
+            reason = read_exit(error, self.place.path)
+        del self._tasks[task]
+        if not self._tasks:
+            self._parker.unpark()
+        if reason is not None:
+            self._on_crash(reason)
+
+
+def read_exit(error: BaseException, path: str) -> ExitReason:
+    """The exit reason of what left a task of a life, where no cancellation of ours is left.
+
+    A cancellation is a crash, alone or in a group: read as any other `BaseException` it would end the whole tree.
+    """
+    cancelled = anyio.get_cancelled_exc_class()
+    if isinstance(error, BaseExceptionGroup):
+        stray, rest = error.split(cancelled)
+        return classify(error) if stray is None else Failed(StrayCancellation(path)) if rest is None else classify(rest)
+    return Failed(StrayCancellation(path)) if isinstance(error, cancelled) else classify(error)
