@@ -1,7 +1,6 @@
 """The command `oneforone`.
 
-Exit codes: 0 all is well, 1 an invariant broke, 2 wrong usage or it could not start, 130 interrupted, 141 nobody reads
-the output any more.
+Its exit codes are in `supervisor/commands.py`, with the commands for trees.
 """
 
 from __future__ import annotations
@@ -23,18 +22,26 @@ from actors.demo import DemoConfig, run_demo
 from actors.errors import ActorsError
 from actors.simulator.command import simulate
 from supervisor import Failed, SupervisorError
+from supervisor.commands import BROKEN, INTERRUPTED, UNREAD, WRONG, check, doctor, ending, tree
 from supervisor.exits import classify
 
 __all__ = ["app", "main"]
 
-BROKEN, WRONG, INTERRUPTED, UNREAD = 1, 2, 130, 141
+EXIT_CODES = (
+    "Exit codes: 0 all is well; 1 something is not as it must be: a wrong spec, a broken invariant, an environment in which "
+    "trees do not run; 2 wrong usage, or it could not start; 130 interrupted; 141 nobody reads the output any more."
+)
 
 app = App(
     name="oneforone",
     help="Supervision trees for Python, and the actors that keep an exchange bot alive.",
+    help_epilogue=EXIT_CODES,
     version=lambda: version("oneforone"),
 )
 app.command(simulate)
+app.command(check)
+app.command(tree)
+app.command(doctor)
 
 
 @app.command
@@ -93,7 +100,7 @@ def demo(
 def main() -> None:
     """Run the command and exit with its code."""
     try:
-        sys.exit(app(sys.argv[1:], exit_on_error=False, result_action="return_value"))
+        sys.exit(ending(lambda: app(sys.argv[1:], exit_on_error=False, result_action="return_value")))
     except CycloptsError:  # it has been said what is wrong
         sys.exit(WRONG)
 

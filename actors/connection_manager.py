@@ -50,6 +50,7 @@ class _OpenBreaker(Message, frozen=True):
     """What is remembered of an open breaker: a restarted manager must not dial what its predecessor gave up on."""
 
     until: float
+    """As all instants here, in seconds since 1970: the loop's clock means nothing to the next process."""
 
 
 class _Spent(Message, frozen=True):
@@ -118,7 +119,8 @@ class ConnectionManager(Actor[ConnectionMessage]):
             breaker = self._breakers[endpoint.name] = CircuitBreaker(endpoint.name, self.config)
             if endpoint.name in remembered:
                 # Also where that time has passed: it is tried with care, and its recovery is told to who gave it up.
-                breaker.open_until(max(remembered[endpoint.name].until, math.nextafter(now, math.inf)), now)
+                until = self.context.loop_clock(remembered[endpoint.name].until)
+                breaker.open_until(max(until, math.nextafter(now, math.inf)), now)
                 breaker.drain_transitions()
                 self.after(max(breaker.retry_at(now) - now, 0.0), Probe(endpoint.name), key=endpoint.name)
         preferred = self.recall_all(UseEndpoint)
@@ -185,13 +187,14 @@ class ConnectionManager(Actor[ConnectionMessage]):
         if spent is None:
             return
         for role, used in ((Role.STREAM, spent.attempts), (Role.REST, spent.weight)):
-            if now - spent.at < self._windows[role].within:
+            if now - self.context.loop_clock(spent.at) < self._windows[role].within:
                 self._windows[role].observe(now, used)
-        self._ban(spent.banned_until)
+        self._ban(self.context.loop_clock(spent.banned_until))
 
     def _remember_spent(self, now: float) -> None:
         attempts, weight = self._windows[Role.STREAM].used(now), self._windows[Role.REST].used(now)
-        self.remember(_Spent(attempts, weight, now, self._banned_until))
+        wall_clock = self.context.wall_clock
+        self.remember(_Spent(attempts, weight, wall_clock(now), wall_clock(self._banned_until)))
 
     def _ban(self, until: float) -> None:
         """The exchange bans an address, not an endpoint: no REST request anywhere before this time."""
@@ -299,7 +302,7 @@ class ConnectionManager(Actor[ConnectionMessage]):
             self.context.log.info("breaker moved", endpoint=moved.name, before=moved.before.value, after=moved.after.value)
             if moved.after is BreakerState.OPEN:
                 until = breaker.retry_at(now)
-                self.remember(_OpenBreaker(until), key=endpoint.name)
+                self.remember(_OpenBreaker(self.context.wall_clock(until)), key=endpoint.name)
                 self.after(max(until - now, 0.0), Probe(endpoint.name), key=endpoint.name)
                 states.tell(EndpointDown(endpoint.role, endpoint.name))
             elif moved.after is BreakerState.CLOSED:

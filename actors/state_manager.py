@@ -37,6 +37,7 @@ class _InForce(Message, frozen=True):
 
     endpoint: str
     given_up: dict[str, float]
+    """{endpoint: since when}, in seconds since 1970: the loop's clock means nothing to the next process."""
     broken: list[str]
 
 
@@ -75,7 +76,8 @@ class StateManager(Actor[StateMessage]):
             if endpoints:
                 remembered = self.recall(_InForce, key=role.value)
                 self._in_force[role] = endpoints[0].name if remembered is None else remembered.endpoint
-                self._given_up[role] = {} if remembered is None else dict(remembered.given_up)
+                given_up = {} if remembered is None else remembered.given_up
+                self._given_up[role] = {name: self.context.loop_clock(since) for name, since in given_up.items()}
                 self._broken.update(() if remembered is None else remembered.broken)
         self.every(CHECK_EVERY, Tick())
 
@@ -143,7 +145,8 @@ class StateManager(Actor[StateMessage]):
         best = alive[0] if alive else min(endpoints, key=lambda name: given_up[name])
         before, self._in_force[role] = self._in_force[role], best
         broken = sorted(self._broken & set(endpoints))
-        self.remember(_InForce(best, given_up, broken), key=role.value)
+        since = {name: self.context.wall_clock(at) for name, at in given_up.items()}
+        self.remember(_InForce(best, since, broken), key=role.value)
         if best != before:
             self.context.log.warning("endpoint in force", role=role.value, before=before, after=best)
             self.lookup(CONNECTIONS).tell(UseEndpoint(role, best))
