@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from os import PathLike
 from typing import Any, Generic, TypeVar, overload
 
 from attrs import frozen
@@ -17,7 +18,7 @@ from attrs import frozen
 from supervisor.blocking_reader import BlockingReader
 from supervisor.bridge import Bridge
 from supervisor.diagnostics import Diagnostics
-from supervisor.embedding import OWN_LOOP, RootSpec, _check, _check_loop, _opened
+from supervisor.embedding import OWN_LOOP, attended, check_loop
 from supervisor.errors import ChildAlreadyStarted, NoSuchActor
 from supervisor.events import Event
 from supervisor.exits import ExitReason, classify, is_fatal
@@ -26,6 +27,7 @@ from supervisor.host import Host
 from supervisor.messages import Asks
 from supervisor.ref import Ref
 from supervisor.restart import Phase
+from supervisor.root import RootSpec, Terms, check_root
 from supervisor.snapshot import TreeSnapshot
 from supervisor.spec import ActorSpec, ChildSpec, Conflate, Name, Overflow
 from supervisor.telemetry import Sink
@@ -125,6 +127,8 @@ class BlockingChildInfo:
     phase: Phase
     incarnation: int
     ref: BlockingRef[Any]
+    info: object = None
+    """What its present life said besides when it was ready: `task_status.started(info)`."""
 
 
 class BlockingSupervisor:
@@ -202,8 +206,10 @@ class BlockingSupervisor:
     def which_children(self) -> list[BlockingChildInfo]:
         """The children, in start order."""
         return [
-            BlockingChildInfo(info.id, info.kind, info.phase, info.incarnation, BlockingRef(self._bridge, info.ref))
-            for info in self._call(self._handle.which_children)
+            BlockingChildInfo(
+                child.id, child.kind, child.phase, child.incarnation, BlockingRef(self._bridge, child.ref), child.info
+            )
+            for child in self._call(self._handle.which_children)
         ]
 
     def count_children(self) -> ChildCount:
@@ -254,6 +260,7 @@ def background(
     sinks: Sequence[Sink] = (),
     diagnostics: Diagnostics = OWN_LOOP,
     backend_options: Mapping[str, Any] | None = None,
+    control: str | PathLike[str] | None = None,
 ) -> Iterator[BlockingSupervisor]:
     """Run a tree on a thread of its own for as long as the block lasts: `with background(spec) as root: ...`.
 
@@ -273,14 +280,16 @@ def background(
         sinks: who gets the events, called in the tree's thread; by default warnings and errors go to structlog.
         diagnostics: what to look for; by default, handlers that hold the loop for more than a second.
         backend_options: for `anyio.run`, such as `{"use_uvloop": True}` with asyncio.
+        control: where to make a socket for `oneforone tree`, as for `open_supervisor`.
 
     Raises:
         StartError: a child did not start; its error is the cause.
         RestartIntensityExceeded: the root gave up; the last child's error is the cause.
     """
-    _check(spec, sinks, deadline, diagnostics)
-    _check_loop(backend, backend_options)
-    host = Host(partial(_opened, spec, sinks, deadline, diagnostics), f"tree {spec.id}")
+    check_root(spec)
+    terms = Terms(sinks, deadline, diagnostics, control)
+    check_loop(backend, backend_options)
+    host = Host(partial(attended, spec, terms), f"tree {spec.id}")
     errors: list[BaseException] = []
     try:
         try:

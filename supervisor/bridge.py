@@ -18,11 +18,10 @@ from typing import Any, Protocol, TypeVar
 from weakref import WeakSet
 
 import anyio
-import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from supervisor.errors import NoSuchActor
-from supervisor.parking import Parker, give_way, parker_type
+from supervisor.parking import Parker, give_way, parker_type, threadsafe_caller
 from supervisor.place import CURRENT_PLACE
 
 __all__ = ["Bridge"]
@@ -53,7 +52,7 @@ class Bridge:
         self._failure = failure
         self._queue: deque[_Call] = deque()
         self._thread: int | None = None
-        self._wake_soon: Callable[[Callable[[], None]], object] | None = None
+        self._wake_soon: Callable[[Callable[[], None]], bool] | None = None
         self._parker: Parker | None = None
 
     # ---- in any thread
@@ -98,13 +97,9 @@ class Bridge:
 
     def _send(self, call: _Call) -> None:
         self._queue.append(call)
-        if self.closed:
+        # The loop can go in this very moment, and the bridge with it: then nobody is woken.
+        if self.closed or (self._wake_soon is not None and not self._wake_soon(self._wake)):
             self._refuse_queued()
-        elif self._wake_soon is not None:
-            try:
-                self._wake_soon(self._wake)
-            except RuntimeError:  # the loop has gone in this very moment, and the bridge with it
-                self._refuse_queued()
 
     def _refuse_queued(self) -> None:
         while self._queue:
@@ -129,8 +124,7 @@ class Bridge:
         """
         self._parker = parker_type()()
         self._thread = threading.get_ident()
-        loop: Any = anyio.lowlevel.current_token().native_token
-        self._wake_soon = loop.run_sync_soon if hasattr(loop, "run_sync_soon") else loop.call_soon_threadsafe
+        self._wake_soon = threadsafe_caller()
         try:
             async with anyio.create_task_group() as calls:
                 while True:

@@ -10,172 +10,21 @@ from os import PathLike
 from typing import Any, TypeVar
 
 import anyio
-from anyio.abc import TaskGroup
 
-from supervisor.branch import Branch
-from supervisor.child import path_in
-from supervisor.control import ControlSocket, control_socket
+from supervisor.control import control_socket
 from supervisor.diagnostics import QUIET, Diagnostics
-from supervisor.errors import SpecError, StoreError, StrayCancellation
-from supervisor.events import SlowHandler, StoreFailing, TreeStarted, TreeStopped
-from supervisor.exits import ExitReason, Shutdown, classify, error_of, is_fatal
+from supervisor.errors import SpecError
 from supervisor.handle import Supervisor
-from supervisor.loop_watch import LoopWatch
-from supervisor.names import Names
-from supervisor.parking import Parker, uninterrupted
-from supervisor.place import Place
-from supervisor.runtime import Runtime
-from supervisor.socket_file import check_control_path
-from supervisor.spawned import read_exit
-from supervisor.spec import DynamicSupervisorSpec, SupervisorSpec
-from supervisor.store import DurableStore
-from supervisor.stores import Stores
-from supervisor.telemetry import LogSink, Sink
-from supervisor.tree import EventQueue, SupervisorLife
+from supervisor.parking import uninterrupted
+from supervisor.root import Root, RootSpec, Terms, check_root, opened
+from supervisor.telemetry import Sink
 
-__all__ = ["open_supervisor", "run"]
+__all__ = ["OWN_LOOP", "attended", "check_loop", "open_supervisor", "run"]
 
 T = TypeVar("T")
-RootSpec = SupervisorSpec | DynamicSupervisorSpec
 
 OWN_LOOP = Diagnostics(slow_handler=1.0)
 """What a tree with a loop of its own looks for."""
-INTERRUPT, ERROR, CANCELLATION = range(3)
-"""What may come out of a tree, the gravest first."""
-
-
-class _Root:
-    """The root's own supervisor: it starts one life, and tells those who wait how it went.
-
-    Args:
-        spec: the root's spec.
-        nursery: where the tree lives.
-        sinks: who gets the events.
-        diagnostics: what to look for.
-        stores: the durable stores that are open.
-    """
-
-    def __init__(
-        self, spec: RootSpec, nursery: TaskGroup, sinks: Sequence[Sink], diagnostics: Diagnostics, stores: Stores
-    ) -> None:
-        self.runtime = Runtime(nursery, sinks, stores)
-        stores.report = self._store_changed
-        names = Names()
-        place = Place(self.runtime, spec.id, None, (), names)
-        self.branch = Branch(spec, place, names, self.runtime.store, Supervisor)
-        self.life = SupervisorLife(spec.id, self.branch, 1, self, EventQueue())
-        self.runtime.on_fatal = self.life.crash
-        self._watch: LoopWatch | None = None
-        self._diagnose(diagnostics)
-        self.started = False
-        self.reason: ExitReason | None = None
-        self.body = anyio.CancelScope()
-        self._parkers: dict[Parker, None] = {}
-
-    @property
-    def failure(self) -> BaseException | None:
-        return error_of(self.reason)
-
-    def begun(self) -> bool:
-        """Whether it is started, or never will be."""
-        return self.started or self.reason is not None
-
-    def ended(self) -> bool:
-        """Whether no life is left."""
-        return self.reason is not None
-
-    def begin(self) -> None:
-        if self._watch is not None:
-            self._watch.start()
-        self.runtime.spawn(self.runtime.keep_time, name=f"{self.branch.place.path} timekeeper")
-        self.life.begin()
-
-    def life_started(self, life: SupervisorLife) -> None:
-        self.started = True
-        self.runtime.emit(TreeStarted(path=life.place.path, at=self.runtime.now()))
-        self._changed()
-
-    def life_ended(self, life: SupervisorLife, reason: ExitReason) -> None:
-        self.reason = reason
-        life.place.life_ended(life.incarnation, reason)
-        self.branch.place.close()
-        for key in list(self.branch.slots):
-            self.branch.drop(key)
-        if self.failure is not None:
-            self.body.cancel()
-        self.runtime.emit(TreeStopped(path=life.place.path, at=self.runtime.now(), reason=str(reason)))
-        self.runtime.end_streams()
-        self._changed()
-
-    def life_overdue(self, life: SupervisorLife, stack: str) -> None:
-        """Each life that does not end has been reported already."""
-
-    def _diagnose(self, diagnostics: Diagnostics) -> None:
-        self.runtime.asks = {} if diagnostics.ask_cycles else None
-        self.runtime.disclose = diagnostics.disclose
-        if diagnostics.slow_handler is not None:
-            self._watch = LoopWatch(diagnostics.slow_handler, path_in, self._loop_was_held)
-
-    def _loop_was_held(self, seconds: float, path: str | None, stack: str) -> None:
-        held = SlowHandler(path=path or self.branch.place.path, at=self.runtime.now(), seconds=seconds, stack=stack)
-        self.runtime.emit(held)
-
-    def _store_changed(self, store: DurableStore, error: StoreError | None) -> None:
-        at, path = self.runtime.now(), self.branch.place.path
-        words = None if error is None else str(error)
-        self.runtime.emit(StoreFailing(path=path, at=at, store=str(getattr(store, "path", store)), error=words))
-
-    async def wait(self, condition: Callable[[], bool]) -> None:
-        """Return when the root has changed so that the condition holds. Cancellation: atomic."""
-        parker = self.runtime.parker()
-        self._parkers[parker] = None
-        try:
-            while not condition():
-                await parker.park()
-        finally:
-            del self._parkers[parker]
-
-    def kill(self) -> None:
-        """End all lives, now and at once."""
-        if self.reason is None:
-            self.life.kill()
-
-    async def end(self, deadline: float | None, *, interrupted: bool) -> list[BaseException]:
-        """Stop the tree in order, if it still runs, and wait for its end.
-
-        Args:
-            deadline: seconds until what still runs is killed; None: no bound.
-            interrupted: whether this stop is itself due to Ctrl-C, so that another one kills.
-
-        Returns:
-            What tried to cut the wait, one of a kind: to be raised when the tree has ended.
-
-        Cancellation: shielded; the deadline bounds it, as far as lives can be ended at all.
-        """
-        cuts: dict[int, BaseException] = {}
-        with anyio.CancelScope(shield=True):
-            if self.reason is None:
-                timer = None if deadline is None else self.runtime.timekeeper.after(deadline, self.kill)
-                self.life.request_stop(Shutdown())
-                while not self.ended():
-                    try:
-                        await self.wait(self.ended)
-                    except BaseException as error:  # noqa: BLE001  # a native task.cancel(), or Ctrl-C
-                        cuts.setdefault(_rank(error), error)
-                        if _rank(error) == INTERRUPT:
-                            if interrupted:
-                                self.kill()  # again: somebody is in a hurry
-                            interrupted = True
-                if timer is not None:
-                    self.runtime.timekeeper.cancel(timer)
-        if self._watch is not None:
-            self._watch.close()
-        self.runtime.close()
-        return list(cuts.values())
-
-    def _changed(self) -> None:
-        for parker in self._parkers:
-            parker.unpark()
 
 
 @asynccontextmanager
@@ -213,92 +62,31 @@ async def open_supervisor(
 
     Cancellation: entering and leaving stop the tree in order, shielded, before the cancellation goes on.
     """
-    _check(spec, sinks, deadline, diagnostics)
-    path = check_control_path(control)
-    async with control_socket(path) as door, _opened(spec, sinks, deadline, diagnostics, _attended(door)) as root:
+    check_root(spec)
+    async with attended(spec, Terms(sinks, deadline, diagnostics, control)) as root:
         yield root.branch.handle
 
 
-def _attended(door: ControlSocket | None, also: Callable[[_Root], None] | None = None) -> Callable[[_Root], None]:
-    """What is done with a root before it starts: whoever looks sees it start, too."""
+@asynccontextmanager
+@uninterrupted
+async def attended(spec: RootSpec, terms: Terms, announce: Callable[[Root], None] = lambda root: None) -> AsyncIterator[Root]:
+    """The whole of `open_supervisor`. `announce` gets the root before it starts. Cancellation: as there."""
 
-    def announce(root: _Root) -> None:
-        if also is not None:
-            also(root)
+    def meet(root: Root) -> None:
+        announce(root)
         if door is not None:
-            door.attend(root.runtime, root.branch.handle)
+            door.attend(root.runtime, root.branch.handle)  # already now: whoever looks sees it start, too
 
-    return announce
-
-
-def _check(spec: object, sinks: object, deadline: object, diagnostics: object) -> None:
-    """Refuse wrong arguments before anything runs: inside, they would surface as a group, or as a stop that never comes."""
-    if not isinstance(spec, RootSpec):
-        raise SpecError(
-            "the root's spec", spec, "a SupervisorSpec or DynamicSupervisorSpec, such as SupervisorSpec('root', [...])"
-        )
-    if not isinstance(sinks, Sequence) or not all(callable(sink) for sink in sinks):
-        raise SpecError("sinks", sinks, "a list of functions of an event, such as [LogSink()]")
-    if deadline is not None and (isinstance(deadline, bool) or not isinstance(deadline, int | float) or not deadline >= 0):
-        raise SpecError("deadline", deadline, "seconds from 0, such as 9.0, or None")
-    if not isinstance(diagnostics, Diagnostics):
-        raise SpecError("diagnostics", diagnostics, "Diagnostics(...), such as DEBUG")
+    async with control_socket(terms.socket) as door, opened(spec, terms, meet) as root:
+        yield root
 
 
-def _check_loop(backend: object, options: object) -> None:
+def check_loop(backend: object, options: object) -> None:
     """Refuse what is no loop, before anything runs."""
     if backend not in anyio.get_all_backends():
         raise SpecError("backend", backend, "'trio' or 'asyncio'; uvloop is asyncio with backend_options={'use_uvloop': True}")
     if options is not None and not isinstance(options, Mapping):
         raise SpecError("backend_options", options, "a dict for anyio.run, such as {'use_uvloop': True}, or None")
-
-
-@asynccontextmanager
-@uninterrupted
-async def _opened(
-    spec: RootSpec,
-    sinks: Sequence[Sink],
-    deadline: float | None,
-    diagnostics: Diagnostics,
-    announce: Callable[[_Root], None] | None = None,
-) -> AsyncIterator[_Root]:
-    """The whole of `open_supervisor`. `announce` gets the root before it starts. Cancellation: as there."""
-    errors: list[BaseException] = []
-    stores = Stores()
-    try:
-        stores.open_all(spec)
-        async with anyio.create_task_group() as nursery:
-            root = _Root(spec, nursery, sinks or (LogSink(),), diagnostics, stores)
-            try:
-                if announce is not None:
-                    announce(root)
-                root.begin()
-                with root.body:
-                    await root.wait(root.begun)
-                    if root.failure is None:
-                        yield root
-            except BaseException as error:  # noqa: BLE001  # raised again below: in here it would be wrapped in a group
-                errors.append(error)
-            errors += await root.end(deadline, interrupted=any(_rank(error) == INTERRUPT for error in errors))
-            if root.failure is not None:
-                errors.append(root.failure)
-    except BaseException as error:  # noqa: BLE001  # leaving a nursery: asyncio cancels there, on trio Ctrl-C comes, in a group
-        errors.append(error_of(classify(error)) or error)
-    errors += await stores.close()
-    if errors:
-        first = min(errors, key=_rank)
-        for other in errors:
-            if other is not first and _rank(other) < CANCELLATION:
-                first.add_note(f"another error came with it: {other!r}")
-        raise first
-
-
-def _rank(error: BaseException) -> int:
-    """Which of several errors comes out of a tree: Ctrl-C is never hidden by an error, nor an error by a cancellation."""
-    reason = read_exit(error, "")
-    if is_fatal(reason):
-        return INTERRUPT
-    return CANCELLATION if isinstance(error_of(reason), StrayCancellation) else ERROR
 
 
 def run(
@@ -337,24 +125,16 @@ def run(
     Raises:
         BaseException: what `main` raised, or the tree's failure.
     """
-    _check(spec, sinks, deadline, diagnostics)
-    _check_loop(backend, backend_options)
+    check_root(spec)
+    terms = Terms(sinks, deadline, diagnostics, control)
+    check_loop(backend, backend_options)
     if main is not None and not callable(main):
         raise SpecError("main", main, "an async function that takes the root, or None")
-    path = check_control_path(control)
-    options = dict(backend_options or {})
-    result: T | None = anyio.run(_run, spec, main, deadline, sinks, diagnostics, path, backend=backend, backend_options=options)
+    result: T | None = anyio.run(_run, spec, main, terms, backend=backend, backend_options=dict(backend_options or {}))
     return result
 
 
-async def _run(
-    spec: RootSpec,
-    main: Callable[[Supervisor], Awaitable[T]] | None,
-    deadline: float | None,
-    sinks: Sequence[Sink],
-    diagnostics: Diagnostics,
-    control: str | None = None,
-) -> T | None:
+async def _run(spec: RootSpec, main: Callable[[Supervisor], Awaitable[T]] | None, terms: Terms) -> T | None:
     """The whole of `run`, in its loop. Cancellation: stops the tree in order."""
     result: T | None = None
     outcome: BaseException | None = None
@@ -364,10 +144,7 @@ async def _run(
             await group.start(stopper.heed_signals)
         try:
             with stopper.scope:
-                async with (
-                    control_socket(control) as door,
-                    _opened(spec, sinks, deadline, diagnostics, _attended(door, stopper.announce)) as root,
-                ):
+                async with attended(spec, terms, stopper.announce) as root:
                     if main is not None:
                         result = await main(root.branch.handle)
                     else:
@@ -385,9 +162,9 @@ class _Stopper:
 
     def __init__(self) -> None:
         self.scope = anyio.CancelScope()
-        self._root: _Root | None = None
+        self._root: Root | None = None
 
-    def announce(self, root: _Root) -> None:
+    def announce(self, root: Root) -> None:
         """This is the tree that a second signal kills."""
         self._root = root
 

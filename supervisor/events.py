@@ -221,7 +221,7 @@ class StateRestored(Event, frozen=True, kw_only=True):
 
 
 class StoreFailing(Event, frozen=True, kw_only=True):
-    """A durable store cannot write. Reported when it begins and when it is over; what is not written is kept and tried again."""
+    """A durable store cannot write. Reported when that begins and when it is over; what is not written is kept and retried."""
 
     store: str
     """Which; the path of its file."""

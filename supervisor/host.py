@@ -11,9 +11,9 @@ from typing import Any
 import anyio
 
 from supervisor.bridge import Bridge
-from supervisor.embedding import _Root
 from supervisor.exits import classify, is_fatal
 from supervisor.handle import Supervisor
+from supervisor.root import Root
 
 __all__ = ["Host"]
 
@@ -26,14 +26,14 @@ class Host:
         name: of the thread.
     """
 
-    def __init__(self, open_tree: Callable[[Callable[[_Root], None]], AbstractAsyncContextManager[_Root]], name: str) -> None:
+    def __init__(self, open_tree: Callable[[Callable[[Root], None]], AbstractAsyncContextManager[Root]], name: str) -> None:
         self.failure: BaseException | None = None
         """What came out of the tree, known when it has ended."""
         self._open_tree = open_tree
         self._name = name
         self.bridge = Bridge(self._failed_with)
         """The way in."""
-        self._root: _Root | None = None
+        self._root: Root | None = None
         self._stopper: anyio.CancelScope | None = None
         self._left: anyio.Event | None = None
         self._begun = threading.Event()
@@ -118,7 +118,7 @@ class Host:
             await self.bridge.gather()
             group.cancel_scope.cancel()
 
-    def _announce(self, root: _Root) -> None:
+    def _announce(self, root: Root) -> None:
         self._root = root
 
     def _failed_with(self) -> BaseException | None:

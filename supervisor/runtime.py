@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ENTROPY", "RUNTIMES", "Runtime"]
 
-ENTROPY: ContextVar[random.Random] = ContextVar("ENTROPY", default=random.SystemRandom())
+ENTROPY: ContextVar[random.Random] = ContextVar("ENTROPY", default=random.SystemRandom())  # noqa: B039  # without state
 """Where a tree's id and its random numbers come from. A seeded test run puts its own here."""
 
 

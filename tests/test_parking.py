@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from supervisor.parking import (
@@ -15,6 +17,7 @@ from supervisor.parking import (
     loop_clock,
     parker_type,
     stack_of,
+    threadsafe_caller,
 )
 
 pytestmark = pytest.mark.anyio
@@ -194,3 +197,24 @@ def test_outside_of_tasks_there_is_no_coroutine() -> None:
     loop.run_forever()
     loop.close()
     assert found == [None]
+
+
+async def test_another_thread_has_something_called_in_the_loop() -> None:
+    called: list[int] = []
+    call = threadsafe_caller()
+
+    def thread() -> bool:
+        return call(lambda: called.append(threading.get_ident()))
+
+    assert await anyio.to_thread.run_sync(thread)
+    await until(lambda: bool(called))
+    assert called == [threading.get_ident()]
+
+
+@pytest.mark.parametrize("backend", ["trio", "asyncio"])
+def test_a_loop_that_is_over_calls_nothing_and_says_so(backend: str) -> None:
+    async def main() -> Callable[[Callable[[], object]], bool]:
+        return threadsafe_caller()
+
+    call = anyio.run(main, backend=backend)
+    assert call(lambda: None) is False

@@ -7,7 +7,8 @@ from typing import Any
 from supervisor.errors import NoSuchActor
 from supervisor.exits import ExitReason
 from supervisor.parking import Parker
-from supervisor.ref import LifeHandle, Place, Ref
+from supervisor.place import LifeHandle, Place
+from supervisor.ref import Ref
 
 __all__ = ["PoisonError", "await_restart", "crash", "kill"]
 

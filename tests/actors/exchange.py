@@ -15,7 +15,7 @@ from typing import Any
 
 import anyio
 import msgspec
-from attrs import define, field
+from attrs import define, evolve, field
 
 from actors.bot_tree import bot_tree
 from actors.errors import ConnectFailed, ConnectionLost
@@ -28,7 +28,7 @@ from actors.ports import FrameKind, Limits, RestRequest, RestResponse
 from actors.resilience import BreakerConfig
 from actors.stream_options import StreamOptions
 from actors.transport import MemoryRest, MemoryServer, MemoryTransport
-from supervisor import Backoff, ChildSpec, Event, RestartScheduled, Supervisor, Topic, open_supervisor
+from supervisor import Backoff, ChildSpec, Event, RestartScheduled, Store, Supervisor, Topic, open_supervisor
 
 MARKERS = (Disconnected, Resumed, Gap, Rejected)
 SUFFIXES = {Feed.TRADES: "trade", Feed.QUOTES: "bookTicker", Feed.BOOK: "depth@100ms"}
@@ -327,8 +327,12 @@ async def running(
     options: TreeOptions = OPTIONS,
     beside: Iterable[ChildSpec] = (),
     wait: bool = True,
+    store: Store | None = None,
 ) -> AsyncIterator[Bot]:
-    """A bot at an exchange; entered when every feed delivers. Afterwards no connection may be open."""
+    """A bot at an exchange; entered when every feed delivers. Afterwards no connection may be open.
+
+    With a `store` it is a process that recalls what the one before it remembered there.
+    """
     exchange = exchange or FakeExchange()
     topics = all_feeds("BTC/USDT", "ETH/USDT") if feeds is None else list(feeds)
     spec = exchange_tree(
@@ -337,7 +341,8 @@ async def running(
     events: list[Event] = []
     async with anyio.create_task_group() as group:
         group.start_soon(exchange.run)
-        async with open_supervisor(bot_tree(spec, beside=beside), sinks=[events.append], deadline=30.0) as root:
+        bot_spec = evolve(bot_tree(spec, beside=beside), store=store)
+        async with open_supervisor(bot_spec, sinks=[events.append], deadline=30.0) as root:
             bot = Bot(exchange, root, topics, events)
             bot._group = group
             bot.follow(*topics)

@@ -24,7 +24,7 @@ from actors.protocol import (
     RequestWeight,
     UseEndpoint,
 )
-from supervisor import Actor, ActorSpec, Name
+from supervisor import Actor, ActorSpec, MemoryStore, Name
 from supervisor.testing import await_restart, crash, kill
 from tests.actors.exchange import Bot, FakeExchange, running, until
 
@@ -154,7 +154,7 @@ async def test_an_open_breaker_is_remembered_across_a_crash(end: Any) -> None:
         again = await lease(bot)
         assert isinstance(denied, Denied)
         assert isinstance(again, Denied)
-        assert again.until == denied.until
+        assert again.until == pytest.approx(denied.until, abs=1e-5)  # by way of the wall clock
 
 
 async def test_an_opening_that_ran_out_while_the_manager_was_down_is_ended_by_a_probe() -> None:
@@ -244,6 +244,59 @@ async def test_an_endpoint_that_is_put_out_of_use_while_its_breaker_is_open_is_p
         manager.tell(UseEndpoint(Role.STREAM, "stream-1"))
         await anyio.sleep(1.0)
         assert [dial.url for dial in bot.exchange.transport.dials] == ["wss://two/stream"]
+
+
+@pytest.fixture
+def down(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds for which no process ran, of which the loop's clock knows nothing."""
+    seconds = [0.0]
+    monkeypatch.setattr("supervisor.runtime.wall_time", lambda: 1_700_000_000.0 + anyio.current_time() + seconds[0])
+    return seconds
+
+
+def fresh() -> FakeExchange:
+    return FakeExchange(stream_urls=ONE_URL, limits=structs.replace(LIMITS, weight=600))
+
+
+async def test_an_open_breaker_is_remembered_by_the_next_process_for_the_time_that_is_left(down: list[float]) -> None:
+    store = MemoryStore()
+    async with running(fresh(), feeds=[], beside=BESIDE, store=store) as bot:
+        await break_it(bot)
+        first = await lease(bot)
+    down[0] = 2.0
+    async with running(fresh(), feeds=[], beside=BESIDE, store=store, wait=False) as bot:
+        denied = await lease(bot)
+    assert isinstance(first, Denied)
+    assert isinstance(denied, Denied)
+    assert denied.until == pytest.approx(first.until - 2.0, abs=1e-5)
+
+
+async def test_a_ban_is_remembered_by_the_next_process_for_the_time_that_is_left(down: list[float]) -> None:
+    store = MemoryStore()
+    exchange = FakeExchange(answer=banned({"Retry-After": "90"}))
+    async with running(exchange, feeds=[], beside=BESIDE, store=store) as bot:
+        await until(lambda: bot.exchange.rest.calls)
+        await anyio.sleep(1.0)
+        first = await weight(bot, 1)
+    down[0] = 50.0
+    async with running(FakeExchange(), feeds=[], beside=BESIDE, store=store, wait=False) as bot:
+        denied = await weight(bot, 1)
+    assert isinstance(first, Denied)
+    assert isinstance(denied, Denied)
+    assert denied.until == pytest.approx(first.until - 50.0, abs=1e-5)
+
+
+@pytest.mark.parametrize(("seconds", "kind"), [(30.0, Denied), (70.0, Lease)], ids=["30 s", "70 s"])
+async def test_spent_weight_counts_for_the_next_process_while_its_window_lasts(
+    down: list[float], seconds: float, kind: type[Lease | Denied]
+) -> None:
+    store = MemoryStore()
+    async with running(fresh(), feeds=[], beside=BESIDE, store=store) as bot:
+        await anyio.sleep(100.0)
+        assert isinstance(await weight(bot, 500), Lease)
+    down[0] = seconds
+    async with running(fresh(), feeds=[], beside=BESIDE, store=store, wait=False) as bot:
+        assert isinstance(await weight(bot, 300), kind)
 
 
 def banned(headers: dict[str, str]) -> Any:

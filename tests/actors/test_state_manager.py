@@ -12,6 +12,7 @@ from actors.feeds import trades
 from actors.link_state import LinkEvent, LinkPhase
 from actors.ports import Role
 from actors.protocol import ENDPOINTS, LINK_CHANGES, STATES, EndpointDown, EndpointUp, LinkReport, LinkStates
+from supervisor import MemoryStore
 from supervisor.testing import await_restart, crash, kill
 from tests.actors.exchange import Bot, FakeExchange, running, until
 
@@ -210,3 +211,20 @@ async def test_an_endpoint_that_came_back_is_returned_to_after_a_crash() -> None
             crash(bot.venue.child(id_))
         bot.exchange.transport.admit(url="wss://one")
         await until(lambda: in_force(bot)[-1:] == ["stream-1"])
+
+
+@pytest.mark.parametrize(("down", "expected"), [(10.0, []), (280.0, ["stream-1"])], ids=["10 s", "280 s"])
+async def test_what_was_given_up_is_forgiven_for_the_time_in_which_no_process_ran_too(
+    monkeypatch: pytest.MonkeyPatch, down: float, expected: list[str]
+) -> None:
+    began, store = [1_700_000_000.0], MemoryStore()
+    monkeypatch.setattr("supervisor.runtime.wall_time", lambda: began[0] + anyio.current_time())
+    async with running(feeds=[], store=store) as bot:
+        for _ in range(5):
+            report(bot, LinkEvent.REFUSED, "stream-1")
+        await anyio.sleep(0.1)
+    began[0] += down
+    async with running(feeds=[], store=store) as bot:
+        bot.follow(ENDPOINTS)
+        await anyio.sleep(30.0)
+        assert in_force(bot) == expected

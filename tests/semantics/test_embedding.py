@@ -30,10 +30,10 @@ from supervisor import (
     TaskSpec,
     TreeStarted,
     TreeStopped,
-    embedding,
     open_supervisor,
     run,
 )
+from supervisor.root import opened as opened_root
 from supervisor.testing import crash, virtual_backend
 from tests.semantics.actors import STRICT, BoomError, Do, Get, Journal, Quit, actor, opened, settle, tree
 
@@ -354,8 +354,8 @@ def test_ctrl_c_in_the_middle_of_a_call_from_the_block_leaves_the_tree_whole(bac
 
 
 def interrupted_at(backend: str, line: int | None) -> tuple[list[str], set[int]]:
-    """Open and leave a tree, with Ctrl-C at a line of `_opened`; what the tree did, and the lines that were run."""
-    journal, lines, code = Journal(), set[int](), inspect.unwrap(embedding._opened).__code__
+    """Open and leave a tree, with Ctrl-C at a line of `root.opened`; what the tree did, and the lines that were run."""
+    journal, lines, code = Journal(), set[int](), inspect.unwrap(opened_root).__code__
 
     def trace(frame: Any, event: str, _: object) -> Any:
         if frame.f_code is not code:
@@ -389,7 +389,7 @@ def test_ctrl_c_at_any_line_of_entering_and_leaving_stops_the_tree_in_order(back
     assert len(lines) > 15
     for line in lines:
         done, _ = interrupted_at(backend, line)
-        assert done in ([], ["+a", "-a"], whole), f"Ctrl-C at line {line} of embedding.py"
+        assert done in ([], ["+a", "-a"], whole), f"Ctrl-C at line {line} of root.py"
 
 
 async def test_an_error_of_the_block_does_not_hide_an_interrupt_in_the_tree() -> None:
