@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test check bench lowest soak clean
+.PHONY: demo test check bench lowest soak mutants clean
 
 demo: $(VENV)/installed
 	@$(BIN)/oneforone demo $(ARGS)
@@ -37,8 +37,12 @@ lowest:
 soak: $(VENV)/installed-dev
 	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
+# Changes one thing at a time in the decision core: a test must fail, or .ci/mutants.toml say why none can. Some 15 minutes.
+mutants: $(VENV)/installed-dev
+	$(BIN)/python .ci/mutants.py $(ARGS)
+
 clean:
-	rm -rf .venv .venv-lowest .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest .mypy_cache .ruff_cache .hypothesis mutants
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -6,19 +6,6 @@ A tree is declared as specs and run by `run` or `open_supervisor`. Start reading
 from supervisor.actor import Actor as Actor
 from supervisor.backoff import Backoff as Backoff
 from supervisor.backoff import BackoffKind as BackoffKind
-from supervisor.blocking import (
-    BlockingChildInfo as BlockingChildInfo,
-)
-from supervisor.blocking import (
-    BlockingRef as BlockingRef,
-)
-from supervisor.blocking import (
-    BlockingSupervisor as BlockingSupervisor,
-)
-from supervisor.blocking import (
-    background as background,
-)
-from supervisor.blocking_reader import BlockingReader as BlockingReader
 from supervisor.context import Context as Context
 from supervisor.diagnostics import DEBUG as DEBUG
 from supervisor.diagnostics import Diagnostics as Diagnostics
@@ -198,13 +185,13 @@ from supervisor.exits import TreeStop as TreeStop
 from supervisor.handle import ChildCount as ChildCount
 from supervisor.handle import ChildInfo as ChildInfo
 from supervisor.handle import Supervisor as Supervisor
-from supervisor.job import Done as Done
-from supervisor.job import Job as Job
-from supervisor.job import Outcome as Outcome
-from supervisor.job import TimedOut as TimedOut
-from supervisor.job_stream import JobStream as JobStream
-from supervisor.job_stream import OnTimeout as OnTimeout
-from supervisor.key_lock import KeyLock as KeyLock
+from supervisor.jobs.job import Done as Done
+from supervisor.jobs.job import Job as Job
+from supervisor.jobs.job import Outcome as Outcome
+from supervisor.jobs.job import TimedOut as TimedOut
+from supervisor.jobs.job_stream import JobStream as JobStream
+from supervisor.jobs.job_stream import OnTimeout as OnTimeout
+from supervisor.jobs.tasks import Tasks as Tasks
 from supervisor.mailbox import Reply as Reply
 from supervisor.messages import (
     Asks as Asks,
@@ -237,20 +224,21 @@ from supervisor.pool import Pool as Pool
 from supervisor.pool import PoolHandle as PoolHandle
 from supervisor.pool import PoolSpec as PoolSpec
 from supervisor.ref import Ref as Ref
-from supervisor.registry import (
+from supervisor.registries.key_lock import KeyLock as KeyLock
+from supervisor.registries.registry import (
     DuplicateRegistry as DuplicateRegistry,
 )
-from supervisor.registry import (
+from supervisor.registries.registry import (
     Registered as Registered,
 )
-from supervisor.registry import (
+from supervisor.registries.registry import (
     Registry as Registry,
 )
-from supervisor.registry import (
+from supervisor.registries.registry import (
     Unregistered as Unregistered,
 )
-from supervisor.registry_view import Registrar as Registrar
-from supervisor.registry_view import RegistryView as RegistryView
+from supervisor.registries.registry_view import Registrar as Registrar
+from supervisor.registries.registry_view import RegistryView as RegistryView
 from supervisor.restart import Phase as Phase
 from supervisor.secrets import Secret as Secret
 from supervisor.secrets import redact as redact
@@ -319,10 +307,22 @@ from supervisor.sqlite_store import SqliteStore as SqliteStore
 from supervisor.store import DurableStore as DurableStore
 from supervisor.store import MemoryStore as MemoryStore
 from supervisor.store import Store as Store
-from supervisor.tasks import Tasks as Tasks
 from supervisor.telemetry import EventStream as EventStream
 from supervisor.telemetry import LogSink as LogSink
 from supervisor.telemetry import Sink as Sink
+from supervisor.threads.blocking import (
+    BlockingChildInfo as BlockingChildInfo,
+)
+from supervisor.threads.blocking import (
+    BlockingRef as BlockingRef,
+)
+from supervisor.threads.blocking import (
+    BlockingSupervisor as BlockingSupervisor,
+)
+from supervisor.threads.blocking import (
+    background as background,
+)
+from supervisor.threads.blocking_reader import BlockingReader as BlockingReader
 from supervisor.topics import DEAD_LETTERS as DEAD_LETTERS
 from supervisor.topics import Subscription as Subscription
 from supervisor.topics import Topic as Topic

@@ -14,8 +14,8 @@ from supervisor.context import Context
 from supervisor.exits import ExitReason
 from supervisor.mailbox import Reply
 from supervisor.ref import Ref
-from supervisor.registry import DuplicateRegistry, Registry
-from supervisor.registry_view import Registrar
+from supervisor.registries.registry import DuplicateRegistry, Registry
+from supervisor.registries.registry_view import Registrar
 from supervisor.signals import ActorTimer, Monitor
 from supervisor.spec import Name
 from supervisor.topics import Carries, Topic

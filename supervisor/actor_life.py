@@ -16,8 +16,8 @@ from supervisor.exits import ExitReason, Failed, Normal, Shutdown, classify, err
 from supervisor.loop import handle_messages
 from supervisor.mailbox import Envelope, message_of
 from supervisor.parking import give_way
-from supervisor.policies import OnError, policy_for
 from supervisor.place import Place
+from supervisor.policies import OnError, policy_for
 from supervisor.spec import ActorSpec
 from supervisor.store import Store
 

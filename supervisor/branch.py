@@ -16,8 +16,8 @@ from supervisor.actor import Actor
 from supervisor.agenda import Timer
 from supervisor.exits import ExitReason
 from supervisor.names import Names
-from supervisor.pool import PoolSpec, PoolState
 from supervisor.place import Place
+from supervisor.pool import PoolSpec, PoolState
 from supervisor.spec import ActorSpec, ChildSpec, DynamicSupervisorSpec, Name, SupervisorSpec
 from supervisor.store import Store
 

@@ -18,8 +18,8 @@ from supervisor.mailbox import Envelope, PendingReply, Reply
 from supervisor.messages import Down, Exit, Gone, Up
 from supervisor.place import Place
 from supervisor.ref import Ref
-from supervisor.registry import DuplicateRegistry, Owner, Registered, Registry, Unregistered
-from supervisor.registry_view import Registrar
+from supervisor.registries.registry import DuplicateRegistry, Owner, Registered, Registry, Unregistered
+from supervisor.registries.registry_view import Registrar
 from supervisor.shelf import Shelf
 from supervisor.signals import ActorTimer, ExitSignal, Monitor
 from supervisor.spawned import Spawned

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import anyio
 
-from supervisor.control import control_socket
+from supervisor.control.server import control_socket
 from supervisor.diagnostics import QUIET, Diagnostics
 from supervisor.errors import SpecError
 from supervisor.handle import Supervisor

@@ -104,7 +104,8 @@ class StopTree(Stop):
     """Raise it to stop the whole tree, in order: there is nothing left to do, or nothing that could be done.
 
     The supervisor of this life stops all its children and passes the request up, until a supervisor whose spec says
-    `contains_stop=True`: that one ends too, and is not restarted, whatever its restart type. (suture's ErrTerminateSupervisorTree.)
+    `contains_stop=True`: that one ends too, and is not restarted, whatever its restart type. (suture has this as
+    ErrTerminateSupervisorTree.)
 
     Args:
         info: why, for people.

@@ -12,14 +12,15 @@ from supervisor import decisions as d
 from supervisor.branch import Branch, Slot
 from supervisor.errors import ChildNotFound, NoSuchActor, SpecError, SupervisorError
 from supervisor.exits import ExitReason, Shutdown
+from supervisor.jobs.tasks import Tasks
 from supervisor.mailbox import PendingReply
 from supervisor.overflow import bounded_queue
 from supervisor.parking import uninterrupted
 from supervisor.pool import Pool, PoolHandle
 from supervisor.reader import Buffer
 from supervisor.ref import Ref
-from supervisor.registry import DuplicateRegistry, Registry
-from supervisor.registry_view import RegistryView
+from supervisor.registries.registry import DuplicateRegistry, Registry
+from supervisor.registries.registry_view import RegistryView
 from supervisor.restart import ALIVE, Phase
 from supervisor.secrets import redact
 from supervisor.snapshot import ChildSnapshot, TreeSnapshot
@@ -35,7 +36,6 @@ from supervisor.spec import (
     TaskSpec,
     check_significance,
 )
-from supervisor.tasks import Tasks
 from supervisor.telemetry import EventStream
 from supervisor.topics import Subscription, Topic
 from supervisor.tree import SupervisorLife

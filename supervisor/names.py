@@ -8,8 +8,8 @@ from supervisor.errors import NameTaken, NoSuchActor
 from supervisor.spec import Name
 
 if TYPE_CHECKING:
-    from supervisor.pool import Pool
     from supervisor.place import Place
+    from supervisor.pool import Pool
 
 __all__ = ["Name", "Names"]
 

@@ -14,6 +14,7 @@ from attrs import field, frozen
 
 from supervisor.branch import Branch
 from supervisor.child import path_in
+from supervisor.control.socket_file import check_control_path
 from supervisor.diagnostics import QUIET, Diagnostics
 from supervisor.errors import SpecError, StoreError, StrayCancellation
 from supervisor.events import SlowHandler, StoreFailing, TreeStarted, TreeStopped
@@ -24,7 +25,6 @@ from supervisor.names import Names
 from supervisor.parking import Parker, uninterrupted
 from supervisor.place import Place
 from supervisor.runtime import Runtime
-from supervisor.socket_file import check_control_path
 from supervisor.spawned import read_exit
 from supervisor.spec import DynamicSupervisorSpec, SupervisorSpec
 from supervisor.store import DurableStore

@@ -16,7 +16,7 @@ from supervisor.events import DeadLetter, Event
 from supervisor.messages import Undelivered
 from supervisor.parking import loop_clock, parker_type, time_is_virtual, uninterrupted
 from supervisor.place import CURRENT_PLACE, Place
-from supervisor.registry_view import Registries
+from supervisor.registries.registry_view import Registries
 from supervisor.secrets import redact
 from supervisor.store import MemoryStore
 from supervisor.stores import Stores

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor import SpecError
-from supervisor.backoff import Backoff, BackoffKind
+from supervisor.backoff import Backoff, BackoffKind, _number
 
 RANDOM = st.floats(0, 1, exclude_max=True)
 SHARE = st.floats(0, 1)
@@ -126,6 +127,51 @@ def test_a_wrong_field_is_refused_with_what_to_type(wrong: dict[str, Any], sente
     with pytest.raises(SpecError) as caught:
         Backoff(**wrong)
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"initial": math.ulp(0.0)},
+        {"initial": 30.0},
+        {"maximum": 1.0},
+        {"maximum": sys.float_info.max},
+        {"factor": 1.0},
+        {"factor": 10**300},
+        {"jitter": 0},
+        {"jitter": 1},
+        {"reset_after": 0.5},
+        {"give_up_after": 1},
+    ],
+    ids=str,
+)
+def test_the_bounds_themselves_are_allowed(fields: dict[str, Any]) -> None:
+    backoff = Backoff(**fields)
+    assert {name: getattr(backoff, name) for name in fields} == fields
+
+
+SHARES = {
+    # from 0.0 to 1.0, both included: whether it is refused
+    -0.1: True,
+    0.0: False,
+    0.5: False,
+    1: False,
+    1.1: True,
+    math.nan: True,
+    "0.5": True,
+}
+
+
+@pytest.mark.parametrize(("value", "refused"), SHARES.items(), ids=str)
+def test_a_number_is_refused_outside_its_bounds(value: object, refused: bool) -> None:
+    check = _number(0.0, "a share", 1.0)
+    jitter = attrs.fields(Backoff).jitter
+    if refused:
+        with pytest.raises(SpecError) as caught:
+            check(None, jitter, value)
+        assert str(caught.value) == f"Backoff.jitter is {value!r}; expected a share"
+    else:
+        check(None, jitter, value)
 
 
 def test_a_schedule_cannot_be_changed() -> None:

@@ -44,9 +44,9 @@ from supervisor import (
     TreeStopped,
     background,
 )
-from supervisor.bridge import Bridge
-from supervisor.host import Host
 from supervisor.testing.virtual_time import virtual_backend
+from supervisor.threads.bridge import Bridge
+from supervisor.threads.host import Host
 from tests.semantics.actors import NAME, STRICT, Boom, BoomError, Do, Get, Journal, Note, Quit, Sleep, actor, many, tree
 
 pytestmark = pytest.mark.real_time

@@ -31,5 +31,6 @@ def test_what_is_spent_is_forgotten_with_time() -> None:
 
 def test_a_copy_spends_for_itself() -> None:
     budget = Budget(Intensity(5, 10.0))
-    budget.copy().spend(0.0)
-    assert budget.spent(0.0) == 0
+    budget.spend(0.0)
+    assert budget.copy().spend(0.0) == 2
+    assert budget.spent(0.0) == 1

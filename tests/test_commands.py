@@ -28,9 +28,9 @@ from actors.cli import app, main
 from supervisor import commands
 from supervisor import doctor as doctor_module
 from supervisor.commands import check, doctor, ending, tree
-from supervisor.control_client import Unreachable
-from supervisor.doctor import Health, at_least, diagnose
-from supervisor.drawing import describe, describe_child, printable
+from supervisor.commands.diagnosis import Health, at_least, diagnose
+from supervisor.commands.drawing import describe, describe_child, printable
+from supervisor.control.client import Unreachable
 from supervisor.snapshot import ChildSnapshot, TreeSnapshot
 from supervisor.spec import ActorSpec, DynamicSupervisorSpec, SupervisorSpec
 

@@ -29,9 +29,9 @@ from supervisor import (
     open_supervisor,
     run,
 )
-from supervisor.control import FAREWELL, IDLE, MAX_CLIENTS, STALLED
-from supervisor.control_client import Unreachable, fetch_snapshot
-from supervisor.wire import MAX_REQUEST
+from supervisor.control.client import Unreachable, fetch_snapshot
+from supervisor.control.server import FAREWELL, IDLE, MAX_CLIENTS, STALLED
+from supervisor.control.wire import MAX_REQUEST
 from tests.semantics.actors import STRICT, Boom, Journal, abcs, actor, many, opened, settle, task, tree
 
 pytestmark = pytest.mark.anyio

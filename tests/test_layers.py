@@ -15,11 +15,13 @@ ROOT = Path(__file__).parent.parent
 # is above everything it imports.
 FLOORS = {
     "supervisor": (
-        "errors exits policies accepts diagnostics messages portability secrets backoff spec decisions budget children restart overflow agenda poison events snapshot linting drawing wire",
-        "parking control_client socket_file loading loop_watch timekeeper mailbox place ref spawned names topics reader telemetry store stores sqlite_file write_behind sqlite_store shelf runtime registry key_lock registry_view pool job job_stream tasks bridge blocking_reader",
+        """errors exits policies accepts portability diagnostics messages secrets backoff spec decisions budget children restart
+        overflow agenda poison events snapshot""",
+        """parking loop_watch timekeeper mailbox place ref spawned names topics reader telemetry store stores sqlite_file
+        write_behind sqlite_store shelf runtime registries pool jobs""",
         "actor context signals loop",
-        "child actor_life task_life branch tree handle root control embedding host blocking",
-        "testing doctor commands __init__",
+        "child actor_life task_life branch tree handle root control embedding threads",
+        "testing commands __init__",
     ),
     "actors": (
         "errors resilience market feeds reconnection link_state vitals book stream_options",

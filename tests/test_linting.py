@@ -30,7 +30,7 @@ from supervisor import (
     TaskSpec,
 )
 from supervisor.budget import Budget
-from supervisor.linting import Gravity, findings, most_restarts, walk
+from supervisor.commands.linting import Gravity, findings, most_restarts, walk
 
 
 class Plain(Actor[str]):

@@ -3,10 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.overflow import FAIL, NOTHING, REFUSED, BoundedQueue, bounded_queue
+from supervisor.overflow import FAIL, NOTHING, REFUSED, BoundedQueue, Outcome, bounded_queue
 from supervisor.spec import Conflate, Overflow
 
 
@@ -93,6 +93,7 @@ def test_an_item_that_was_pushed_out_is_not_replaced() -> None:
 
 def test_what_an_offer_answers_can_be_read() -> None:
     assert [repr(NOTHING), repr(REFUSED), repr(FAIL)] == ["nothing was lost", "the item was dropped", "the queue is full"]
+    assert repr(Outcome("a word")) == "a word"
 
 
 class Model:
@@ -123,7 +124,6 @@ class Model:
 
 
 @pytest.mark.parametrize("policy", [*Overflow, CONFLATE], ids=lambda policy: getattr(policy, "name", "CONFLATE"))
-@settings(deadline=None, max_examples=100, print_blob=True)
 @given(capacity=st.integers(1, 4), moves=st.lists(st.sampled_from("abc_<!"), max_size=40))
 def test_any_sequence_ends_as_in_the_model(policy: Any, capacity: int, moves: list[str]) -> None:
     queue: BoundedQueue = bounded_queue(capacity, policy)
@@ -141,8 +141,9 @@ def test_any_sequence_ends_as_in_the_model(policy: Any, capacity: int, moves: li
         assert queue.full == (len(model.items) >= capacity)
 
 
-def test_a_key_function_that_raises_lets_the_item_be_queued() -> None:
-    queue = bounded_queue(2, Conflate(lambda item: item.nothing))
+@pytest.mark.parametrize("key", [lambda item: item.nothing, lambda item: [item]], ids=["raises", "unhashable"])
+def test_a_key_function_that_gives_no_usable_key_lets_the_item_be_queued(key: Any) -> None:
+    queue = bounded_queue(2, Conflate(key))
     assert queue.offer("a") is NOTHING
     assert queue.offer("b") is NOTHING
     assert list(queue) == ["a", "b"]

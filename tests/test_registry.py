@@ -9,8 +9,8 @@ from attrs import define, field
 
 from supervisor.errors import AlreadyRegistered, NotRegistered, SpecError
 from supervisor.ref import Ref
-from supervisor.registry import DuplicateRegistry, Owner, Registered, Registry, Unregistered
-from supervisor.registry_view import Registrar, Registries
+from supervisor.registries.registry import DuplicateRegistry, Owner, Registered, Registry, Unregistered
+from supervisor.registries.registry_view import Registrar, Registries
 from supervisor.topics import Topic, Topics
 
 WORKERS: Registry[Any, Any] = Registry("workers")

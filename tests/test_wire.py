@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.snapshot import ChildSnapshot, TreeSnapshot
-from supervisor.wire import (
+from supervisor.control.wire import (
     VERSION,
     GetEvents,
     GetSnapshot,
@@ -25,6 +24,7 @@ from supervisor.wire import (
     read_request,
     read_snapshot,
 )
+from supervisor.snapshot import ChildSnapshot, TreeSnapshot
 
 
 def child(id: str, *children: ChildSnapshot, last_exit: str | None = None) -> ChildSnapshot:

@@ -7,9 +7,9 @@ from copy import copy
 from attrs import define, field
 
 from supervisor import decisions as d
-from supervisor.exits import Shutdown
+from supervisor.exits import Normal, Shutdown, tree_stop
 from supervisor.restart import ALIVE, Phase, RestartMachine, Stage
-from supervisor.spec import Scope, Strategy
+from supervisor.spec import ChildSpec, Scope, Strategy
 
 
 @define
@@ -46,6 +46,10 @@ class Nursery:
     """Keys that were overdue once: they start when they can, not in order."""
     restarts: dict[str, list[float]] = field(factory=dict)
     past: list[tuple[str, int]] = field(factory=list)
+    specs: dict[str, ChildSpec] = field(factory=dict)
+    """Those of the children before the event that is being told."""
+    orders: dict[str, int] = field(factory=dict)
+    """And their places."""
     finished: int = 0
     ready: int = 0
 
@@ -61,10 +65,14 @@ class Nursery:
 
     def tell(self, event: d.Event, random: float = 0.5) -> list[d.Effect]:
         before = self.machine.stage
+        self.specs = {key: child.spec for key, child in self.machine.children.items()}
+        self.orders = {key: child.order for key, child in self.machine.children.items()}
         if isinstance(event, d.Ended | d.Ignored) and event.key in self.lives:
             del self.lives[event.key]
             self.past.append((event.key, event.life))
         effects = self.machine.decide(event, self.now, random)
+        if isinstance(event, d.Resurrect) and not any(isinstance(one, d.Answer) and one.error for one in effects):
+            self.restarts.pop(event.key, None)  # a budget of its own is new
         if before is Stage.DONE:
             assert all(isinstance(effect, d.Answer) for effect in effects), "only answers come after Finish"
         for effect in effects:
@@ -95,10 +103,12 @@ class Nursery:
             case d.Answer(call, key, error):
                 assert isinstance(call, int)
                 assert call in self.calls, f"call {call} is answered twice, or was never made"
+                assert self.calls[call] == key, "the answer is about another child"
                 del self.calls[call]
                 self.starts.pop(call, None)
                 self.answered[call] = error
             case d.Restarting(key):
+                assert tree_stop(getattr(event, "reason", Normal())) is None, "who asked for the end comes back (112)"
                 self._count(key)
             case d.GaveUp(key, _, limit, _):
                 self._check_given_up(key, limit)
@@ -138,6 +148,9 @@ class Nursery:
         if by_hand or self.machine.dynamic:
             return
         life.in_turn = True
+        stage = self.machine.stage
+        group = self.machine.strategy is not Strategy.ONE_FOR_ONE and (stage is Stage.CLEARING or life.overdue)
+        assert group or stage in (Stage.STOPPING, Stage.DONE), "a life is stopped that nobody wants stopped"
         for other in self.lives.values():
             if other.order > life.order:
                 assert other.overdue, "a stop out of order, or two at a time (60)"
@@ -156,12 +169,25 @@ class Nursery:
             times = self.restarts.get(key if intensity.scope is Scope.CHILD else "", [])
             recent = [at for at in times if at >= self.now - intensity.within]
             assert len(recent) == intensity.restarts, "given up within the budget (38)"
+        elif limit == "its on_error":
+            assert self.specs[key].on_error, "no rule names an error (198)"
+        else:
+            backoff = self.specs[key].backoff
+            assert backoff is not None
+            assert limit == f"{backoff.give_up_after} failures in a row"
 
     def _check_locality(self, event: d.Event, effects: list[d.Effect], before: Stage) -> None:
-        if self.machine.strategy is not Strategy.ONE_FOR_ONE or {before, self.machine.stage} != {Stage.STEADY}:
+        """One child's affair: nobody else is touched, unless the strategy says so. One that ends late joins its group late."""
+        key, strategy, stage = getattr(event, "key", None), self.machine.strategy, self.machine.stage
+        if before is not Stage.STEADY or stage in (Stage.STOPPING, Stage.DONE):
             return
         touched = {effect.key for effect in effects if isinstance(effect, d.StartLife | d.StopLife | d.Close | d.Wait)}
-        assert touched <= {getattr(event, "key", None)}, "one_for_one touches a sibling (47)"
+        others = touched - {key} - (self.late if strategy is not Strategy.ONE_FOR_ONE else set())
+        if strategy is Strategy.ONE_FOR_ONE or not any(isinstance(effect, d.Restarting) for effect in effects):
+            assert not others, "a sibling is touched (47)"
+        elif strategy is Strategy.REST_FOR_ONE:
+            order = self.machine.children[key].order
+            assert all(self.orders[other] > order for other in others), "one before who failed is touched (49)"
 
     # ---- what must always hold
 
@@ -185,6 +211,22 @@ class Nursery:
         assert set(self.calls) >= set(self.starts)
         if machine.max_children is not None:
             assert len(machine.children) <= machine.max_children
+
+    def redundant(self) -> list[d.Event]:
+        """What the machine knows already, or has no use for: it must not do anything about it."""
+        events: list[d.Event] = [] if self.machine.stage is Stage.NEW else [d.Begin()]
+        for key, child in self.machine.children.items():
+            life = self.lives.get(key)
+            if life is None:
+                about = (d.Started(key, child.life), d.Ignored(key, child.life), d.Overdue(key, child.life))
+                events += [*about, d.Ended(key, child.life, Normal())]
+            else:
+                events += [d.Overdue(key, child.life)] * life.overdue + [d.Started(key, child.life)] * life.stopping
+            if key not in self.waits:
+                events.append(d.Due(key, child.life))
+        if self.finished:
+            events.append(d.StopSupervisor(Shutdown()))
+        return events
 
     # ---- if everybody behaves from now on
 

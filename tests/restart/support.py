@@ -60,6 +60,7 @@ class Nursery:
         self.slow = set(slow)
         self.failing: set[str] = set()
         self.ignoring: set[str] = set()
+        self.asked: dict[object, str] = {}
         self.answers: dict[str, Exception | None] = {}
         self.finished: ExitReason | None = None
         self.effects: list[d.Effect] = []
@@ -70,6 +71,8 @@ class Nursery:
     def tell(self, *events: d.Event, random: float = 0.5) -> str:
         """Tell the machine, and let everybody react; what was done, in words."""
         self._events.extend(events)
+        asked = (event for event in events if isinstance(event, d.Add | d.Terminate | d.Resurrect | d.Delete))
+        self.asked |= {event.call: event.key for event in asked}
         words: list[str] = []
         self.effects = []
         while self._events:
@@ -92,8 +95,10 @@ class Nursery:
             case d.Cancel(key):
                 return f"{key}:cancel"
             case d.Close(key, forget):
+                assert forget in (True, False)
                 return f"{'forget' if forget else 'close'}:{key}"
-            case d.Answer(call, _, error):
+            case d.Answer(call, key, error):
+                self._check_answer(call, key, error)
                 self.answers[str(call)] = error
                 return ""
             case d.GaveUp(key):
@@ -105,6 +110,12 @@ class Nursery:
                 return f"finish:{reason}"
             case _:
                 return ""
+
+    def _check_answer(self, call: object, key: str, error: Any) -> None:
+        assert self.asked[call] == key, "the answer is about the child that was asked for"
+        assert str(call) not in self.answers, "answered once"
+        assert error is None or error.path in ("top", f"top/{key}"), "an error says about whom it is"
+        assert getattr(error, "child", key) == key
 
     def _react_to_start(self, key: str, life: int) -> None:
         if key in self.failing:

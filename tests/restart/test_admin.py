@@ -14,8 +14,9 @@ from supervisor.errors import (
     ChildRunning,
     NoSuchActor,
     StartError,
+    Unstopped,
 )
-from supervisor.exits import Shutdown
+from supervisor.exits import Normal, Shutdown
 from supervisor.spec import Exhausted, Intensity, Restart, Strategy
 from tests.restart.support import BOOM, ONE_FOR_ALL, PERMANENT, REST_FOR_ONE, TEMPORARY, TRANSIENT, Nursery, child, top
 
@@ -81,9 +82,9 @@ def test_a_terminated_temporary_child_is_forgotten() -> None:  # 79, 85
 def test_terminate_is_answered_when_the_child_has_ended_and_not_before() -> None:  # 71
     nursery = Nursery(top("a"), slow="a")
     nursery.starts("a")
-    nursery.terminate("a")
+    assert nursery.terminate("a") == "-a1"
     first = nursery.call
-    nursery.terminate("a")
+    assert nursery.terminate("a") == ""
     assert nursery.answers == {}
     nursery.ends("a", BOOM)
     assert nursery.answers == {first: None, nursery.call: None}
@@ -102,7 +103,9 @@ def test_terminate_of_a_starting_child_fails_the_start_that_was_asked_for() -> N
     start = nursery.call
     assert nursery.terminate("a") == "-a1"
     assert nursery.ends("a", Shutdown()) == "forget:a"
-    assert isinstance(nursery.answers[start], StartError)
+    failed = nursery.answers[start]
+    assert isinstance(failed, StartError)
+    assert failed.reason == Shutdown()
     assert nursery.answer is None
 
 
@@ -125,6 +128,74 @@ def test_a_hand_restart_that_fails_leaves_the_child_stopped_and_known() -> None:
     assert isinstance(nursery.answer, StartError)
     assert nursery.phases == {"a": "stopped", "b": "running"}
     assert nursery.machine.restarts_in_window(0.0) == 0
+
+
+@pytest.mark.parametrize("how", ["hand restart", "end"])
+def test_a_child_whose_first_start_came_to_nothing_comes_back_with_its_group_like_any_other(how: str) -> None:  # 53, 83
+    nursery = Nursery(top("a", "b", "c", strategy=ONE_FOR_ALL), slow="b")
+    if how == "hand restart":
+        nursery.starts("b")
+        nursery.terminate("b")
+        nursery.ends("b", Shutdown())
+        nursery.resurrect("b")
+        assert nursery.ends("b") == "close:b"
+    else:
+        nursery.terminate("b")  # it was starting
+        assert nursery.ends("b", Shutdown()) == "close:b +c1 ready"
+    assert nursery.ends("a").startswith("-c1 +a2 +b")
+    assert nursery.ends("b").startswith("-a2 +a3 +b"), "a failure to restart, and no failed first start"
+
+
+def test_the_first_start_goes_on_behind_a_hung_child_that_is_terminated() -> None:  # 11, 163
+    nursery = Nursery(top("a", "b"), slow="a")
+    assert nursery.overruns("a") == ""
+    assert nursery.terminate("a") == "-a1 +b1 ready"
+    assert isinstance(nursery.answer, Unstopped)
+
+
+def test_terminate_answers_who_waits_for_the_childs_turn_in_a_group() -> None:  # 79, 21
+    nursery = Nursery(top("a", "b", strategy=ONE_FOR_ALL), slow="b")
+    nursery.starts("b")
+    nursery.ends("a")
+    nursery.add("z")
+    start = nursery.call
+    assert nursery.terminate("z") == "forget:z"
+    assert isinstance(nursery.answers[start], NoSuchActor)
+    assert nursery.answer is None
+
+
+def test_terminate_is_answered_when_the_child_says_ignore_instead() -> None:  # 17, 71
+    nursery = Nursery(top("a"), slow="a")
+    nursery.terminate("a")
+    assert nursery.tell(d.Ignored("a", 1)) == "close:a ready"
+    assert nursery.answer is None
+
+
+def test_a_hand_restart_sets_the_delay_back() -> None:  # 193
+    nursery = Nursery(top(child("a", backoff=Backoff(1.0, jitter=0.0))))
+    nursery.ends("a")
+    nursery.terminate("a")
+    nursery.resurrect("a")
+    assert nursery.ends("a") == "a:1s"
+
+
+def test_who_is_not_known_is_not_found_even_while_all_stop() -> None:  # 82
+    nursery = Nursery(top("a"), slow="a")
+    nursery.stop()
+    nursery.resurrect("nobody")
+    assert isinstance(nursery.answer, ChildNotFound)
+
+
+def test_a_hand_restart_that_nobody_waits_for_and_someone_terminates_leaves_the_child_stopped() -> None:  # 79, 172
+    nursery = Nursery(top("a"), slow="a")
+    nursery.starts("a")
+    nursery.terminate("a")
+    nursery.ends("a", Shutdown())
+    nursery.resurrect("a")
+    nursery.abandon("a")
+    nursery.terminate("a")
+    assert nursery.ends("a", Shutdown()) == "close:a"
+    assert nursery.phases == {"a": "stopped"}
 
 
 def test_nobody_is_brought_back_by_a_supervisor_that_stops() -> None:  # 25
@@ -175,7 +246,30 @@ def test_a_start_that_nobody_waits_for_is_undone_before_its_turn_in_a_group(know
     else:
         nursery.add("c")
         assert nursery.abandon("c") == "forget:c"
+        assert isinstance(nursery.answer, NoSuchActor)
     assert nursery.ends("b", Shutdown()) == "+a2 +b2"
+
+
+def test_nobody_else_can_undo_a_start() -> None:  # 172
+    nursery = Nursery(top("z"), slow="a")
+    nursery.add("a")
+    assert nursery.tell(d.Abandon("a", "somebody else")) == ""
+    nursery.starts("a")
+    assert nursery.answer is None
+
+
+def test_a_hand_restart_that_nobody_waits_for_is_done_by_the_group_restart_that_crosses_it() -> None:  # 53, 172
+    nursery = Nursery(top(child("a", TRANSIENT), "b", strategy=ONE_FOR_ALL), slow="a")
+    nursery.starts("a")
+    nursery.terminate("a")
+    nursery.ends("a", Shutdown())
+    nursery.resurrect("a")
+    assert nursery.abandon("a") == "-a2"
+    assert nursery.ends("b") == ""
+    assert nursery.ends("a", Shutdown()) == "+a3"
+    assert nursery.ends("a", Normal()) == "close:a +b2"
+    assert isinstance(nursery.answer, StartError)
+    assert nursery.answer.reason == Normal()
 
 
 def test_a_start_that_is_done_is_not_undone() -> None:  # 172

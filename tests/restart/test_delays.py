@@ -68,6 +68,22 @@ def test_a_group_waits_for_the_delay_of_the_child_that_failed() -> None:  # 195
     assert nursery.ends("c", Shutdown()) == "+b2 +c2"
 
 
+def test_a_group_that_grew_to_the_left_waits_for_the_delay_all_the_same() -> None:  # 48, 195
+    nursery = Nursery(top("a", child("b", backoff=Backoff(1.0, jitter=0.0)), "c", strategy=REST_FOR_ONE))
+    assert nursery.ends("b") == "b:1s -c1"
+    assert nursery.ends("a") == ""
+    assert nursery.due("b") == "+a2 +b2 +c2"
+
+
+def test_a_child_brought_back_in_the_place_of_one_that_was_terminated_in_its_delay_waits_for_its_turn() -> None:  # 50, 81
+    nursery = Nursery(top(child("a", backoff=Backoff(1.0, jitter=0.0)), "b", strategy=REST_FOR_ONE), slow="b")
+    nursery.starts("b")
+    assert nursery.ends("a") == "a:1s -b1"
+    assert nursery.terminate("a") == "a:cancel close:a"
+    assert nursery.resurrect("a") == ""
+    assert nursery.ends("b", Shutdown()) == "+a2 +b2"
+
+
 def test_a_group_goes_on_without_a_child_that_is_terminated_in_its_delay() -> None:  # 81, 195
     nursery = Nursery(top(child("a", backoff=Backoff(1.0, jitter=0.0)), "b", strategy=ONE_FOR_ALL))
     assert nursery.ends("a") == "a:1s -b1"

@@ -25,6 +25,7 @@ def test_max_children_counts_who_waits_for_a_restart() -> None:  # 114
     nursery.ends("a")
     assert nursery.add("c") == ""
     assert isinstance(nursery.answer, MaxChildrenReached)
+    assert nursery.answer.limit == 2
     nursery.terminate("a")
     assert nursery.add("c") == "+c1"
 

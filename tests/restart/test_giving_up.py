@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from supervisor import decisions as d
+from supervisor.backoff import Backoff
 from supervisor.errors import NoSuchActor, StartError
-from supervisor.exits import Shutdown
+from supervisor.exits import Killed, Shutdown
 from supervisor.spec import DynamicSupervisorSpec, Exhausted, Intensity, Scope, Strategy, SupervisorSpec
-from tests.restart.support import ONE_FOR_ALL, Nursery, dynamic, top
+from tests.restart.support import BOOM, ONE_FOR_ALL, Nursery, child, dynamic, top
 
 
 def test_with_a_budget_each_children_do_not_use_up_each_others() -> None:  # D16
@@ -89,6 +91,82 @@ def test_a_parked_child_stays_parked_if_nobody_waits_for_its_hand_restart(spec: 
     assert nursery.ends("a", Shutdown()) == "close:a"
     assert nursery.phases["a"] == "gave up"
     assert nursery.answer is None
+
+
+@PARKED_IN
+def test_who_terminates_a_parked_child_while_it_is_brought_back_has_it_stopped(spec: SupervisorSpec) -> None:  # D16
+    nursery = parked(spec)
+    nursery.slow = {"a"}
+    nursery.resurrect("a")
+    nursery.terminate("a")
+    nursery.ends("a", Shutdown())
+    assert nursery.phases.get("a", "forgotten") == ("forgotten" if nursery.machine.dynamic else "stopped")
+
+
+def test_a_parked_child_that_is_terminated_is_no_longer_parked_whatever_was_tried_before() -> None:  # D16, 79
+    nursery = parked(top("z", intensity=LENIENT))
+    nursery.slow = {"a"}
+    nursery.resurrect("a")
+    nursery.abandon("a")
+    nursery.ends("a", Shutdown())
+    assert nursery.phases["a"] == "gave up"
+    assert nursery.terminate("a") == "close:a"
+    assert nursery.phases["a"] == "stopped"
+
+
+def test_a_parked_child_that_hangs_while_it_is_brought_back_is_parked_again() -> None:  # D16, 163
+    nursery = parked(top("z", intensity=LENIENT))
+    nursery.slow = {"a"}
+    nursery.resurrect("a")
+    nursery.overruns("a")
+    assert nursery.ends("a", Killed()) == "close:a"
+    assert nursery.phases["a"] == "gave up"
+
+
+def test_a_parked_child_that_is_brought_back_and_says_ignore_is_no_longer_parked() -> None:  # D16, 17
+    nursery = parked(top("z", intensity=LENIENT))
+    nursery.ignoring = {"a"}
+    assert nursery.resurrect("a") == "+a3 close:a"
+    assert nursery.answer is None
+    assert nursery.phases["a"] == "stopped"
+
+
+def test_a_group_restart_leaves_out_a_parked_child_whose_hand_restart_nobody_waits_for() -> None:  # D16, 172
+    nursery = parked(top("z", strategy=ONE_FOR_ALL, intensity=LENIENT))
+    nursery.slow = {"a"}
+    nursery.resurrect("a")
+    life = nursery.life("a")
+    assert nursery.abandon("a") == f"-a{life}"
+    assert nursery.ends("z") == ""
+    assert nursery.ends("a", Shutdown()) == "close:a +z3"
+    assert nursery.phases["a"] == "gave up"
+
+
+def test_a_refill_goes_on_behind_a_child_that_is_given_up_in_it() -> None:  # D16, 53
+    nursery = Nursery(top("a", "b", "c", strategy=ONE_FOR_ALL, intensity=LENIENT), slow="b")
+    nursery.starts("b")
+    nursery.ends("a")
+    assert nursery.ends("c", BOOM) == ""
+    assert nursery.ends("b", Shutdown()) == "+a2 +b2"
+    assert nursery.ends("b") == "-a2 +a3 +b3"
+    assert nursery.ends("b") == "gave-up:b close:b +c2"
+
+
+def test_a_failure_that_is_one_too_many_is_reported_with_its_reason_and_the_limit() -> None:  # 46, D16
+    intensity = Intensity(0, 10.0, exhausted=Exhausted.GIVE_UP)
+    nursery = Nursery(top("a", intensity=intensity))
+    nursery.ends("a")
+    assert d.GaveUp("a", BOOM, str(intensity), escalates=False) in nursery.effects
+
+
+@pytest.mark.parametrize("exhausted", Exhausted)
+def test_so_many_failures_in_a_row_are_reported_as_that(exhausted: Exhausted) -> None:  # 194
+    backoff = Backoff(1.0, jitter=0.0, give_up_after=1)
+    nursery = Nursery(top(child("a", backoff=backoff), intensity=Intensity(9, 10.0, exhausted=exhausted)))
+    nursery.ends("a")
+    escalates = exhausted is Exhausted.ESCALATE
+    assert d.GaveUp("a", BOOM, "1 failures in a row", escalates) in nursery.effects
+    assert ("more than 1 failures in a row allows" in str(nursery.finished)) == escalates
 
 
 def test_a_stop_answers_who_waits_for_a_parked_childs_turn() -> None:  # D16

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from supervisor import decisions as d
+from supervisor.backoff import Backoff
 from supervisor.errors import RestartIntensityExceeded
 from supervisor.exits import ExitReason, Failed
 from supervisor.restart import RestartMachine
@@ -90,6 +91,15 @@ def test_a_sibling_that_crashes_while_its_group_is_stopped_is_no_second_failure(
     assert nursery.machine.restarts_in_window(0.0) == 1
 
 
+def test_a_restart_is_reported_with_what_decided_it() -> None:  # 36
+    nursery = Nursery(top("a", child("b", backoff=Backoff(1.0, jitter=0.0))))
+    nursery.ends("a")
+    nursery.ends("b")
+    nursery.due("b")
+    nursery.ends("b")
+    assert d.Restarting("b", BOOM, delay=2.0, failures=2, in_window=3) in nursery.effects
+
+
 def test_two_failures_at_once_are_two_restarts_under_one_for_one() -> None:  # 43
     nursery = Nursery(top("a", "b"))
     assert nursery.tell(d.Ended("a", 1, BOOM), d.Ended("b", 1, BOOM)) == "+a2 +b2"
@@ -150,6 +160,14 @@ def test_a_supervisor_past_its_budget_has_failed_so_its_own_supervisor_restarts_
     outer = Nursery(top(child("top", restart)))
     assert outer.ends("top", inner.finished) == "+top2"
     assert outer.machine.restarts_in_window(0.0) == 1
+
+
+def test_a_shared_budget_is_each_childs() -> None:  # 36
+    nursery = Nursery(top("a", "b"))
+    nursery.ends("a")
+    machine = nursery.machine
+    assert [machine.child_restarts_in_window(key, 10.0) for key in ("a", "b", "nobody")] == [1, 1, 1]
+    assert [machine.child_restarts_in_window(key, 10.1) for key in ("a", "b", "nobody")] == [0, 0, 0]
 
 
 def test_the_budget_counts_nothing_where_nothing_is_known() -> None:

@@ -9,7 +9,7 @@ import pytest
 from supervisor import decisions as d
 from supervisor.exits import Shutdown
 from supervisor.restart import Stage
-from supervisor.spec import Strategy, SupervisorSpec
+from supervisor.spec import Intensity, Scope, Strategy, SupervisorSpec
 from tests.restart.support import BOOM, ONE_FOR_ALL, Nursery, dynamic, top
 
 
@@ -29,6 +29,16 @@ def test_nonsense_changes_nothing(spec: SupervisorSpec, stage: int) -> None:
     for key, life in product(["", "nobody", "a", "b"], [-1, 7]):
         about_a_life = [d.Started(key, life), d.Ignored(key, life), d.Ended(key, life, BOOM), d.Overdue(key, life)]
         assert nursery.tell(*about_a_life, d.Due(key, life), d.Abandon(key, object()), d.Abandon(key, None)) == ""
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_a_copy_has_spent_what_the_original_has(scope: Scope) -> None:
+    nursery = Nursery(top("a", intensity=Intensity(5, 10.0, scope=scope)))
+    nursery.ends("a")
+    twin = nursery.machine.copy()
+    twin.decide(d.Ended("a", 2, BOOM), 0.0, 0.5)
+    assert twin.restarts_in_window(0.0) == 2
+    assert nursery.machine.restarts_in_window(0.0) == 1
 
 
 def test_a_copy_goes_its_own_way() -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from supervisor.exits import ExitReason, Failed, Killed, Normal, Shutdown, TreeStop
+from supervisor import decisions as d
+from supervisor.errors import SpecError
+from supervisor.exits import ExitReason, Failed, Ignore, Killed, Normal, Shutdown, Stop, TreeStop
 from supervisor.policies import OnError, policy_for, rules
 from supervisor.spec import AutoShutdown, Intensity, Restart, Strategy
 from tests.restart.support import BOOM, ONE_FOR_ALL, TEMPORARY, TRANSIENT, Nursery, child, dynamic, top
@@ -34,6 +38,34 @@ def test_the_most_specific_class_decides(error: BaseException, policy: OnError |
     assert policy_for(given, Failed(error)) is policy
 
 
+A_CLASS = "expected a class of errors, such as ValueError; Stop and Ignore are none"
+NO_RULES: list[tuple[Any, str]] = [
+    (5, "on_error is 5; expected a mapping of errors, such as {ValueError: OnError.STOP}"),
+    ((5,), "on_error is 5; expected pairs of an error's class and an OnError"),
+    (((ValueError,),), "on_error is (<class 'ValueError'>,); expected pairs of an error's class and an OnError"),
+    ({5: OnError.STOP}, f"on_error is 5; {A_CLASS}"),
+    ({int: OnError.STOP}, f"on_error is <class 'int'>; {A_CLASS}"),
+    ({KeyboardInterrupt: OnError.STOP}, f"on_error is <class 'KeyboardInterrupt'>; {A_CLASS}"),
+    ({Stop: OnError.STOP}, f"on_error is {Stop!r}; {A_CLASS}"),
+    ({Ignore: OnError.STOP}, f"on_error is {Ignore!r}; {A_CLASS}"),
+    ({ValueError: "stop"}, "on_error[ValueError] is 'stop'; expected OnError.RESUME, RESTART, STOP or ESCALATE"),
+]
+
+
+@pytest.mark.item(198)
+@pytest.mark.parametrize(("given", "sentence"), NO_RULES, ids=[str(number) for number in range(len(NO_RULES))])
+def test_what_are_no_rules_is_refused_with_what_to_type(given: Any, sentence: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        rules(given)
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.item(198)
+def test_rules_may_be_given_as_pairs_too() -> None:
+    pairs = ((KeyError, OnError.STOP), (ValueError, OnError.ESCALATE))
+    assert rules(pairs) == rules(dict(pairs)) == pairs
+
+
 @pytest.mark.item(198)
 @pytest.mark.parametrize("reason", [Normal(), Shutdown(), Killed()])
 def test_rules_are_about_errors_only(reason: ExitReason) -> None:
@@ -45,6 +77,7 @@ def test_rules_are_about_errors_only(reason: ExitReason) -> None:
 def test_a_child_whose_error_says_stop_is_parked_and_its_siblings_live_on(strategy: Strategy) -> None:
     nursery = Nursery(top("a", child("b", on_error=STOP), "c", strategy=strategy))
     assert nursery.ends("b") == "gave-up:b close:b"
+    assert d.GaveUp("b", BOOM, "its on_error", escalates=False) in nursery.effects
     assert nursery.running == "a1 c1"
     assert nursery.machine.restarts_in_window(0.0) == 0
 
@@ -68,6 +101,7 @@ def test_an_error_that_escalates_fails_the_supervisor_at_once_with_it(restart: R
     nursery = Nursery(top("a", child("b", restart, on_error=ESCALATE), "c"))
     assert nursery.ends("b") == "gave-up:b -c1 -a1 finish:ValueError: boom"
     assert nursery.finished == BOOM
+    assert d.GaveUp("b", BOOM, "its on_error", escalates=True) in nursery.effects
 
 
 @pytest.mark.item(198)

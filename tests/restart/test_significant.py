@@ -88,6 +88,12 @@ def test_other_children_end_nothing(auto: AutoShutdown, restart: Restart, reason
     assert nursery.running == "b1"
 
 
+def test_a_significant_child_added_to_a_supervisor_that_heeds_none_ends_nothing() -> None:  # 103
+    nursery = Nursery(top("a"))
+    nursery.add("b", TEMPORARY, significant=True)
+    assert nursery.ends("b") == "forget:b"
+
+
 def test_auto_shutdown_works_over_dynamic_children() -> None:  # 105
     nursery = Nursery(dynamic(auto_shutdown=ALL))
     nursery.add("a", TEMPORARY, significant=True)

@@ -59,6 +59,22 @@ def test_a_child_that_says_ignore_is_kept_without_a_life(restart: Restart) -> No
     assert nursery.phases == {"a": "stopped", "b": "running"}
 
 
+def test_an_added_child_that_says_ignore_is_kept_too() -> None:  # 17, 21
+    nursery = Nursery(top("z"))
+    nursery.ignoring = {"a"}
+    assert nursery.add("a") == "+a1 close:a"
+    assert nursery.answer is None
+
+
+def test_a_child_that_said_ignore_comes_back_with_its_group_like_any_other() -> None:  # 17, 53
+    nursery = Nursery(top("a", "b", strategy=ONE_FOR_ALL), begin=False)
+    nursery.ignoring = {"b"}
+    nursery.tell(d.Begin())
+    nursery.ignoring, nursery.slow = set(), {"b"}
+    assert nursery.ends("a") == "+a2 +b2"
+    assert nursery.ends("b") == "-a2 +a3 +b3", "a failure to restart, and no failed first start"
+
+
 def test_a_temporary_child_that_says_ignore_is_forgotten() -> None:  # 18
     nursery = Nursery(top(child("a", TEMPORARY), "b"), begin=False)
     nursery.ignoring = {"a"}

@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 
 from supervisor.backoff import Backoff
+from supervisor.errors import StartError
 from supervisor.exits import ExitReason, Killed, Normal, Shutdown
 from supervisor.spec import Restart, Strategy
 from tests.restart.support import BOOM, CTRL_C, ONE_FOR_ALL, REST_FOR_ONE, Nursery, child, dynamic, top
@@ -37,6 +38,7 @@ def test_a_stop_ends_a_restart_loop_and_its_delay() -> None:  # 68, 195
     nursery = Nursery(top(child("a", backoff=Backoff(1.0, jitter=0.0)), "b"))
     assert nursery.ends("a") == "a:1s"
     assert nursery.stop() == "a:cancel -b1 finish:shutdown"
+    assert nursery.phases == {"a": "stopped", "b": "stopped"}
     assert nursery.due("a") == ""
 
 
@@ -66,6 +68,23 @@ def test_dynamic_children_stop_all_at_once() -> None:  # 72
     assert nursery.ends("a", Shutdown()) == "finish:shutdown"
 
 
+def test_a_dynamic_child_that_is_stopping_already_is_not_asked_again() -> None:  # 72
+    nursery = Nursery(dynamic(), slow="ab")
+    nursery.add("a")
+    nursery.add("b")
+    nursery.terminate("a")
+    assert nursery.stop() == "-b1"
+
+
+def test_who_waits_for_a_start_that_a_stop_interrupts_is_answered_when_it_has_ended() -> None:  # 21, 171
+    nursery = Nursery(top("z"), slow="a")
+    nursery.add("a")
+    assert nursery.stop() == "-a1"
+    assert nursery.answer == "waits"
+    assert nursery.ends("a", Shutdown()) == "-z1 finish:shutdown"
+    assert isinstance(nursery.answer, StartError)
+
+
 def test_the_first_reason_to_stop_is_the_reason() -> None:
     nursery = Nursery(top("a"), slow="a")
     nursery.stop(Shutdown("first"))
@@ -78,6 +97,14 @@ def test_the_first_reason_to_stop_is_the_reason() -> None:
 def test_what_is_no_exception_ends_the_tree_in_order(strategy: Strategy, restart: Restart) -> None:  # 166
     nursery = Nursery(top("a", child("b", restart), "c", strategy=strategy))
     assert nursery.ends("b", CTRL_C).split()[-3:] == ["-c1", "-a1", "finish:KeyboardInterrupt"]
+
+
+def test_who_waits_for_a_start_that_ends_the_tree_is_told_why() -> None:  # 21, 166
+    nursery = Nursery(top("z"), slow="a")
+    nursery.add("a")
+    assert nursery.ends("a", CTRL_C) == "forget:a -z1 finish:KeyboardInterrupt"
+    assert isinstance(nursery.answer, StartError)
+    assert nursery.answer.reason == CTRL_C
 
 
 def test_what_is_no_exception_wins_over_the_reason_of_a_stop_in_progress() -> None:  # 166

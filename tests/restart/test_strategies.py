@@ -136,6 +136,49 @@ def test_a_child_added_while_the_group_is_cleared_starts_in_its_turn() -> None: 
     assert nursery.answer is None
 
 
+def test_a_refill_goes_on_behind_an_added_child_that_does_not_start() -> None:  # 21, 57
+    nursery = Nursery(top("a", "b", strategy=ONE_FOR_ALL), slow="b")
+    nursery.starts("b")
+    nursery.ends("a")
+    nursery.add("y")
+    nursery.add("z")
+    nursery.failing = {"y"}
+    assert nursery.ends("b", Shutdown()) == "+a2 +b2"
+    assert nursery.starts("b") == "+y1 forget:y +z1"
+
+
+def test_a_refill_goes_on_behind_a_child_that_ends_for_good_in_it() -> None:  # 52, 53
+    nursery = Nursery(top("a", child("b", TRANSIENT), "c", strategy=ONE_FOR_ALL), slow="b")
+    nursery.starts("b")
+    nursery.ends("a")
+    assert nursery.ends("b", Shutdown()) == "+a2 +b2"
+    assert nursery.ends("b", Normal()) == "close:b +c2"
+
+
+def test_a_group_restart_does_not_wait_for_an_operators_stop_outside_the_group() -> None:  # 49
+    nursery = Nursery(top("a", "b", "c", strategy=REST_FOR_ONE), slow="a")
+    nursery.starts("a")
+    assert nursery.terminate("a") == "-a1"
+    assert nursery.ends("b") == "-c1 +b2 +c2"
+
+
+def test_an_added_child_that_is_being_undone_is_left_out_of_the_group_restart_that_crosses_it() -> None:  # 53, 172
+    nursery = Nursery(top("a", strategy=ONE_FOR_ALL), slow="z")
+    nursery.add("z")
+    assert nursery.abandon("z") == "-z1"
+    assert nursery.ends("a") == ""
+    assert nursery.ends("z", Shutdown()) == "forget:z +a2"
+
+
+def test_an_added_child_that_says_ignore_after_a_group_restart_crossed_it_is_kept() -> None:  # 17, 53
+    nursery = Nursery(top("a", strategy=ONE_FOR_ALL), slow="z")
+    nursery.add("z")
+    nursery.ends("a")
+    assert nursery.ends("z", Shutdown()) == "+a2 +z2"
+    assert nursery.tell(d.Ignored("z", 2)) == "close:z"
+    assert nursery.answer is None
+
+
 def test_a_temporary_child_being_added_is_started_after_the_group_restart_that_crossed_it() -> None:  # 21, 51
     nursery = Nursery(top("a", strategy=ONE_FOR_ALL), slow="z")
     nursery.add("z", TEMPORARY)

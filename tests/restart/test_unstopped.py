@@ -58,6 +58,48 @@ def test_a_child_that_ends_late_waits_for_the_group_restart_in_progress() -> Non
     assert nursery.ends("c", Shutdown()) == "+a3 +b2"
 
 
+def test_a_child_that_ends_late_waits_for_the_group_even_if_someone_else_starts_meanwhile() -> None:  # 50
+    nursery = Nursery(top("a", "b", "c", "d", strategy=REST_FOR_ONE), slow="c")
+    nursery.starts("c")
+    nursery.ends("b")
+    assert nursery.overruns("c") == "+b2 +d2"
+    nursery.terminate("a")
+    nursery.slow = {"a", "c", "d"}
+    assert nursery.resurrect("a") == "+a2"
+    assert nursery.ends("b") == "-d2"
+    assert nursery.ends("c", Killed()) == ""
+    assert nursery.starts("a") == ""
+    assert nursery.ends("d", Shutdown()) == "+b3 +c2"
+
+
+def test_a_late_child_that_was_terminated_meanwhile_stays_down() -> None:  # 79, 163
+    nursery = Nursery(top("a", "b", strategy=ONE_FOR_ALL), slow="b")
+    nursery.starts("b")
+    nursery.ends("a")
+    assert nursery.overruns("b") == "+a2"
+    nursery.terminate("b")
+    assert nursery.ends("b", Killed()) == "close:b"
+
+
+def test_a_late_child_that_was_forgotten_meanwhile_is_not_missed() -> None:  # 163, 172
+    nursery = Nursery(top("a", strategy=ONE_FOR_ALL), slow="z")
+    nursery.add("z")
+    assert nursery.ends("a") == "-z1"
+    assert nursery.overruns("z") == "+a2"
+    nursery.abandon("z")
+    assert nursery.ends("z", Killed()) == "forget:z"
+    assert nursery.ends("a") == "+a3"
+
+
+def test_a_copy_takes_in_who_ends_late_too() -> None:
+    nursery = Nursery(top("a", "b", strategy=ONE_FOR_ALL), slow="b")
+    nursery.starts("b")
+    nursery.ends("a")
+    nursery.overruns("b")
+    assert d.StartLife("b", 2) in nursery.machine.copy().decide(d.Ended("b", 1, Killed()), 0.0, 0.5)
+    assert nursery.ends("b", Killed()) == "+b2"
+
+
 def test_the_others_stop_and_the_supervisor_waits_for_the_one_that_does_not_end() -> None:
     nursery = Nursery(top("a", "b"), slow="b")
     nursery.starts("b")
@@ -97,7 +139,27 @@ def test_who_asked_for_a_start_is_told_that_it_hangs_beyond_its_kill() -> None:
     nursery.add("a")
     nursery.overruns("a")
     assert isinstance(nursery.answer, Unstopped)
+    assert nursery.answer.stack == "its stack"
     assert nursery.ends("a", Killed()) == "forget:a"
+
+
+def test_who_waits_for_a_start_that_a_group_restart_crossed_goes_on_waiting_while_the_old_life_hangs() -> None:  # 21, 163
+    nursery = Nursery(top("a", strategy=ONE_FOR_ALL), slow="z")
+    nursery.add("z")
+    nursery.ends("a")
+    assert nursery.overruns("z") == "+a2"
+    assert nursery.answer == "waits"
+    assert nursery.ends("z", Killed()) == "+z2"
+    nursery.starts("z")
+    assert nursery.answer is None
+
+
+def test_a_start_that_is_being_undone_and_hangs_is_not_asked_twice_to_stop() -> None:  # 163, 172
+    nursery = Nursery(top("z"), slow="a")
+    nursery.add("a")
+    assert nursery.abandon("a") == "-a1"
+    assert nursery.overruns("a") == ""
+    assert isinstance(nursery.answer, Unstopped)
 
 
 def test_a_child_that_says_ignore_while_its_group_is_stopped_gets_its_turn_again() -> None:  # 53

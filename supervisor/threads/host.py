@@ -10,10 +10,10 @@ from typing import Any
 
 import anyio
 
-from supervisor.bridge import Bridge
 from supervisor.exits import classify, is_fatal
 from supervisor.handle import Supervisor
 from supervisor.root import Root
+from supervisor.threads.bridge import Bridge
 
 __all__ = ["Host"]
 

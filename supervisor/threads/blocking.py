@@ -15,15 +15,12 @@ from typing import Any, Generic, TypeVar, overload
 
 from attrs import frozen
 
-from supervisor.blocking_reader import BlockingReader
-from supervisor.bridge import Bridge
 from supervisor.diagnostics import Diagnostics
 from supervisor.embedding import OWN_LOOP, attended, check_loop
 from supervisor.errors import ChildAlreadyStarted, NoSuchActor
 from supervisor.events import Event
 from supervisor.exits import ExitReason, classify, is_fatal
 from supervisor.handle import ChildCount, Supervisor
-from supervisor.host import Host
 from supervisor.messages import Asks
 from supervisor.ref import Ref
 from supervisor.restart import Phase
@@ -31,6 +28,9 @@ from supervisor.root import RootSpec, Terms, check_root
 from supervisor.snapshot import TreeSnapshot
 from supervisor.spec import ActorSpec, ChildSpec, Conflate, Name, Overflow
 from supervisor.telemetry import Sink
+from supervisor.threads.blocking_reader import BlockingReader
+from supervisor.threads.bridge import Bridge
+from supervisor.threads.host import Host
 from supervisor.topics import Topic
 
 __all__ = ["BlockingChildInfo", "BlockingRef", "BlockingSupervisor", "background"]

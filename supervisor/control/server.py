@@ -18,17 +18,8 @@ import anyio
 from anyio.abc import SocketListener, SocketStream, TaskGroup
 from attrs import define
 
-from supervisor.events import Event, HookFailed
-from supervisor.handle import Supervisor
-from supervisor.overflow import bounded_queue
-from supervisor.parking import give_way, uninterrupted
-from supervisor.reader import Buffer
-from supervisor.runtime import Runtime
-from supervisor.secrets import redact
-from supervisor.socket_file import SocketFile, listen_at
-from supervisor.spec import Overflow
-from supervisor.telemetry import EventStream
-from supervisor.wire import (
+from supervisor.control.socket_file import SocketFile, listen_at
+from supervisor.control.wire import (
     MAX_RECENT,
     MAX_REQUEST,
     GetEvents,
@@ -41,6 +32,15 @@ from supervisor.wire import (
     encode_snapshot,
     read_request,
 )
+from supervisor.events import Event, HookFailed
+from supervisor.handle import Supervisor
+from supervisor.overflow import bounded_queue
+from supervisor.parking import give_way, uninterrupted
+from supervisor.reader import Buffer
+from supervisor.runtime import Runtime
+from supervisor.secrets import redact
+from supervisor.spec import Overflow
+from supervisor.telemetry import EventStream
 
 __all__ = ["ControlSocket", "control_socket"]
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from supervisor.errors import NotRegistered, SpecError
-from supervisor.key_lock import KeyLock
 from supervisor.parking import Parker
 from supervisor.ref import Ref
-from supervisor.registry import DuplicateRegistry, Entry, Owner, Registry, Space
+from supervisor.registries.key_lock import KeyLock
+from supervisor.registries.registry import DuplicateRegistry, Entry, Owner, Registry, Space
 from supervisor.topics import Topic, Topics
 
 __all__ = ["Registrar", "Registries", "RegistryView"]

@@ -29,15 +29,15 @@ from rich.live import Live
 from rich.text import Text
 from rich.tree import Tree
 
-from supervisor.control_client import Unreachable, fetch_snapshot
-from supervisor.doctor import Health, diagnose
-from supervisor.drawing import describe, describe_child, outline, printable
+from supervisor.commands.diagnosis import Health, diagnose
+from supervisor.commands.drawing import describe, describe_child, outline, printable
+from supervisor.commands.linting import Finding, Gravity, findings, walk
+from supervisor.commands.loading import NotLoaded, load_spec
+from supervisor.control.client import Unreachable, fetch_snapshot
+from supervisor.control.wire import WireError
 from supervisor.errors import SpecError
-from supervisor.linting import Finding, Gravity, findings, walk
-from supervisor.loading import NotLoaded, load_spec
 from supervisor.snapshot import TreeSnapshot
 from supervisor.spec import ChildSpec
-from supervisor.wire import WireError
 
 __all__ = ["BROKEN", "GOOD", "INTERRUPTED", "UNREAD", "WRONG", "check", "doctor", "ending", "tree"]
 

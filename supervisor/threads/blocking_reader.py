@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from typing import Generic, Self, TypeVar
 
-from supervisor.bridge import Bridge
 from supervisor.errors import NoSuchActor
 from supervisor.reader import Reader
+from supervisor.threads.bridge import Bridge
 
 __all__ = ["BlockingReader"]
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 from supervisor.backoff import is_count
 from supervisor.errors import SpecError
 from supervisor.exits import Failed
-from supervisor.job import Job, TimedOut, check_timeout
-from supervisor.job_stream import JobStream, OnTimeout, streaming
+from supervisor.jobs.job import Job, TimedOut, check_timeout
+from supervisor.jobs.job_stream import JobStream, OnTimeout, streaming
 from supervisor.spec import DynamicSupervisorSpec, Kill, Restart, TaskSpec
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import stat
 import time
 from contextlib import suppress
 
+from supervisor.control.wire import GetSnapshot, Request, encode_request, read_snapshot
 from supervisor.errors import SupervisorError
 from supervisor.snapshot import TreeSnapshot
-from supervisor.wire import GetSnapshot, Request, encode_request, read_snapshot
 
 __all__ = ["Unreachable", "fetch_snapshot"]
 

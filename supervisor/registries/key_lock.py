@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from supervisor.parking import Parker, current_coroutine, uninterrupted
 
 if TYPE_CHECKING:
-    from supervisor.registry import Owner, Space
+    from supervisor.registries.registry import Owner, Space
 
 __all__ = ["KeyLock"]
 

@@ -16,7 +16,7 @@ from typing import Any, Generic, Self, TypeVar
 import anyio
 
 from supervisor.errors import JobTimeout
-from supervisor.job import Job, Outcome, TimedOut
+from supervisor.jobs.job import Job, Outcome, TimedOut
 from supervisor.parking import Parker
 
 __all__ = ["JobStream", "OnTimeout", "streaming"]

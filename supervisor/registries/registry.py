@@ -23,7 +23,7 @@ from supervisor.ref import Ref
 from supervisor.topics import Topic, Topics
 
 if TYPE_CHECKING:
-    from supervisor.key_lock import KeyLock
+    from supervisor.registries.key_lock import KeyLock
 
 __all__ = ["DuplicateRegistry", "Entry", "Owner", "Registered", "Registry", "Space", "Unregistered"]
 

@@ -1,0 +1,1 @@
+"""Supervised tasks: async functions as children of a dynamic supervisor, and their results."""

@@ -1,0 +1,1 @@
+"""Registries: keys with values that lives register, and a lock per key."""
