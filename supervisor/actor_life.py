@@ -18,6 +18,7 @@ from supervisor.mailbox import Envelope, message_of
 from supervisor.parking import give_way
 from supervisor.place import Place
 from supervisor.policies import OnError, policy_for
+from supervisor.spawned import read_exit
 from supervisor.spec import ActorSpec
 from supervisor.store import Store
 
@@ -79,7 +80,9 @@ class ActorLife(Life):
                 if not self._started:
                     return reason
                 reason = Normal()
-            finished = not isinstance(reason, Failed)  # the handler itself said Stop: its message is handled
+            # By what the handler said itself: also while it is killed, it is handled if that was Stop, and not if it failed.
+            said = read_exit(error, self.place.path)
+            finished = ignores(said) or not isinstance(said, Failed)
         if isinstance(reason, Failed):
             self._note_last(actor)
         self._settle_in_hand(reason, finished=finished)

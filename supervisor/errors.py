@@ -239,9 +239,9 @@ class BadReply(SupervisorError, TypeError):
     """`receive` returned something that the request's type does not allow. The message names its type; `reply` is it."""
 
     def __init__(self, path: str, request: type, reply: object, expected: object) -> None:
+        wanted = getattr(expected, "__name__", expected)
         super().__init__(
-            f"{path} answered {request.__name__} with a {type(reply).__name__}; "
-            f"expected {getattr(expected, '__name__', expected)}, as in Request[...]"
+            f"{path} answered {request.__name__} with the type {type(reply).__name__}; expected {wanted}, as in Request[...]"
         )
         self.path = path
         self.request = request

@@ -17,23 +17,21 @@ from supervisor.mailbox import PendingReply
 from supervisor.overflow import bounded_queue
 from supervisor.parking import uninterrupted
 from supervisor.pool import Pool, PoolHandle
+from supervisor.portrait import kind_of, portray
 from supervisor.reader import Buffer
 from supervisor.ref import Ref
 from supervisor.registries.registry import DuplicateRegistry, Registry
 from supervisor.registries.registry_view import RegistryView
 from supervisor.restart import ALIVE, Phase
-from supervisor.secrets import redact
-from supervisor.snapshot import ChildSnapshot, TreeSnapshot
+from supervisor.snapshot import TreeSnapshot
 from supervisor.spec import (
     ActorSpec,
     ChildSpec,
     Conflate,
-    DynamicSupervisorSpec,
     Mailbox,
     Name,
     Overflow,
     SupervisorSpec,
-    TaskSpec,
     check_significance,
 )
 from supervisor.telemetry import EventStream
@@ -252,7 +250,7 @@ class Supervisor:
         for key, slot in self._branch.slots.items():
             phase, incarnation = self._state(key)
             info = None if slot.life is None else slot.life.info
-            found.append(ChildInfo(key, _kind(slot.spec), phase, incarnation, Ref(slot.place), info))
+            found.append(ChildInfo(key, kind_of(slot.spec), phase, incarnation, Ref(slot.place), info))
         return found
 
     def count_children(self) -> ChildCount:
@@ -264,7 +262,7 @@ class Supervisor:
 
     def snapshot(self) -> TreeSnapshot:
         """Everything below this supervisor, as data."""
-        return TreeSnapshot(tree_id=self._runtime.tree_id, at=self._runtime.now(), root=_snapshot(self._branch))
+        return TreeSnapshot(tree_id=self._runtime.tree_id, at=self._runtime.now(), root=portray(self._branch))
 
     def events(self) -> EventStream:
         """The whole tree's events from now on, with `async for`. Bounded; ends with the tree."""
@@ -357,74 +355,3 @@ class Supervisor:
                 await ended.wait()
             except SupervisorError:
                 return  # it does not end, and has been reported
-
-
-def _kind(spec: ChildSpec) -> str:
-    match spec:
-        case ActorSpec():
-            return "actor"
-        case TaskSpec():
-            return "task"
-        case SupervisorSpec():
-            return "supervisor"
-        case DynamicSupervisorSpec():
-            return "dynamic supervisor"
-        case _:
-            raise AssertionError(f"nobody knows {spec!r}")
-
-
-def _snapshot(branch: Branch) -> ChildSnapshot:
-    """Snapshot a branch, deepest first, without recursion."""
-    order: list[Branch] = [branch]
-    for current in order:
-        order.extend(slot.branch for slot in current.slots.values() if slot.branch is not None)
-    done: dict[Branch, tuple[ChildSnapshot, ...]] = {}
-    for current in reversed(order):
-        done[current] = tuple(
-            _child_snapshot(current, slot, () if slot.branch is None else done[slot.branch]) for slot in current.slots.values()
-        )
-    return _root_snapshot(branch, done[branch])
-
-
-def _child_snapshot(branch: Branch, slot: Slot, below: tuple[ChildSnapshot, ...]) -> ChildSnapshot:
-    now, life = branch.place.runtime.now(), branch.life
-    child = None if life is None else life.machine.children.get(slot.key)
-    timer, inbox = slot.timer, slot.place.inbox
-    return ChildSnapshot(
-        id=slot.key,
-        path=slot.place.path,
-        kind=_kind(slot.spec),
-        phase="stopped" if child is None else child.phase.value,
-        incarnation=0 if child is None else child.life,
-        restart=slot.spec.restart.value,
-        uptime=None if slot.life is None else now - slot.life.began_at,
-        failures=0 if child is None else child.failures,
-        restarts_in_window=0 if life is None else life.machine.child_restarts_in_window(slot.key, now),
-        restarts_allowed=branch.spec.intensity.restarts,
-        backoff_left=None if timer is None or not timer.pending else max(0.0, timer.when - now),
-        last_exit=None if slot.ended_with is None else redact(str(slot.ended_with)),
-        mailbox=None if inbox is None else len(inbox),
-        dropped=0 if inbox is None else inbox.dropped,
-        children=below,
-    )
-
-
-def _root_snapshot(branch: Branch, children: tuple[ChildSnapshot, ...]) -> ChildSnapshot:
-    life, now = branch.life, branch.place.runtime.now()
-    return ChildSnapshot(
-        id=branch.spec.id,
-        path=branch.place.path,
-        kind=_kind(branch.spec),
-        phase="stopped" if life is None else life.machine.stage.value,
-        incarnation=0 if life is None else life.incarnation,
-        restart=branch.spec.restart.value,
-        uptime=None if life is None else now - life.began_at,
-        failures=0,
-        restarts_in_window=0 if life is None else life.machine.restarts_in_window(now),
-        restarts_allowed=branch.spec.intensity.restarts,
-        backoff_left=None,
-        last_exit=None,
-        mailbox=None,
-        dropped=0,
-        children=children,
-    )

@@ -81,11 +81,11 @@ async def handle_messages(context: Context, receive: Callable[[Any], Any], watch
 
 
 async def _more(context: Context, inbox: Inbox) -> bool:
-    """Sleep until there is something to do; False if there will be nothing, because the life is drained.
+    """Sleep until there is something to do; False if there will be nothing: the life is to stop, or is drained.
 
     Cancellation: atomic.
     """
-    if context.draining:
+    if context.draining or context.stopping:  # a stop that came during a long handler woke nobody, and will not come again
         return False
     await inbox.reader.park()
     return True

@@ -25,7 +25,7 @@ class ChildSnapshot(Struct, frozen=True, kw_only=True):
     failures: int
     """Failures in a row."""
     restarts_in_window: int
-    """What its budget counts now."""
+    """What its budget counts now: a supervisor's own; another child's where each has one, else 0."""
     restarts_allowed: int
     backoff_left: float | None
     """Seconds until its restart; None: none is waited for."""
@@ -65,12 +65,22 @@ class TreeSnapshot(Struct, frozen=True, kw_only=True):
         return "\n".join("  " * depth + _line(child) for depth, child in self.flat())
 
     def to_json(self) -> bytes:
-        """The tree as JSON, however deep: each child is encoded when those below it are."""
-        encoded: dict[int, msgspec.Raw] = {}
-        for _, child in reversed(self.flat()):
-            fields = {**msgspec.structs.asdict(child), "children": [encoded.pop(id(below)) for below in child.children]}
-            encoded[id(child)] = msgspec.Raw(msgspec.json.encode(fields))
-        return msgspec.json.encode({"tree_id": self.tree_id, "at": self.at, "root": encoded[id(self.root)]})
+        """The tree as JSON, however deep: written from the root down, without recursion."""
+        head = msgspec.json.encode({"tree_id": self.tree_id, "at": self.at})
+        parts = [head[:-1], b',"root":']
+        todo: list[bytes | ChildSnapshot] = [b"}", self.root]
+        while todo:
+            one = todo.pop()
+            if isinstance(one, bytes):
+                parts.append(one)
+                continue
+            fields = msgspec.structs.asdict(one)
+            del fields["children"]
+            parts.append(msgspec.json.encode(fields)[:-1] + b',"children":[')
+            todo.append(b"]}")
+            for number, below in enumerate(reversed(one.children)):
+                todo.extend([b",", below] if number else [below])
+        return b"".join(parts)
 
     def to_dot(self) -> str:
         """The tree in Graphviz' language."""

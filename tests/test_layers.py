@@ -20,7 +20,7 @@ FLOORS = {
         """parking loop_watch timekeeper mailbox place ref spawned names topics reader telemetry store stores sqlite_file
         write_behind sqlite_store shelf runtime registries pool jobs""",
         "actor context signals loop",
-        "child actor_life task_life branch tree handle root control embedding threads",
+        "child actor_life task_life branch portrait tree handle root control embedding threads",
         "testing commands __init__",
     ),
     "actors": (

@@ -23,6 +23,7 @@ from supervisor import (
     Intensity,
     Mailbox,
     Name,
+    OnRestart,
     Overflow,
     Restart,
     Scope,
@@ -172,6 +173,11 @@ CASES: dict[str, tuple[str, ChildSpec, ChildSpec]] = {
         "overflow-ends-it",
         tree(plain(restart=Restart.TEMPORARY, mailbox=Mailbox(9, Overflow.FAIL))),
         tree(plain(mailbox=Mailbox(9, Overflow.FAIL))),
+    ),
+    "an overflow that comes again": (
+        "overflow-again",
+        tree(plain(mailbox=Mailbox(9, Overflow.FAIL))),
+        tree(plain(mailbox=Mailbox(9, Overflow.FAIL, OnRestart.DROP))),
     ),
     "a start without a bound": ("endless-start", tree(plain(start_timeout=math.inf)), tree(plain(start_timeout=3600.0))),
     "a name that hides another": (

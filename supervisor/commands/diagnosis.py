@@ -115,7 +115,7 @@ def _package() -> Iterator[Diagnosis]:
     """PyPI's `supervisor`, the process manager, installs an import package of the same name."""
     spec = importlib.util.find_spec("supervisor")
     imported = Path(spec.origin).parent if spec is not None and spec.origin else None
-    here = Path(__file__).parent
+    here = Path(__file__).parent.parent
     reinstall = "type: pip uninstall supervisor; pip install --force-reinstall oneforone"
     if imported is None or imported.resolve() != here.resolve():
         yield Diagnosis("supervisor", Health.BAD, f"`import supervisor` finds {imported}, and this is {here}; {reinstall}")

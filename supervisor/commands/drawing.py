@@ -130,7 +130,7 @@ def describe_child(child: ChildSnapshot) -> tuple[str, ...]:
         parts.append(f"life {child.incarnation}")
     if child.uptime is not None:
         parts.append(f"up {_span(child.uptime)}")
-    if child.restarts_in_window and (child.failures or "/" not in child.path):  # a shared budget is that of who failed
+    if child.restarts_in_window:
         parts.append(f"{child.restarts_in_window}/{child.restarts_allowed} restarts")
     if child.backoff_left is not None:
         parts.append(f"next in {child.backoff_left:.1f} s")

@@ -31,6 +31,7 @@ from supervisor.spec import (
     Exhausted,
     Intensity,
     Kill,
+    OnRestart,
     Overflow,
     Restart,
     Scope,
@@ -258,7 +259,16 @@ def _unheeded(spec: ChildSpec, parent: Parent | None) -> Iterator[tuple[str, str
 
 
 def _last_message(spec: ChildSpec, parent: Parent | None) -> Iterator[tuple[str, str]]:
-    if isinstance(spec, ActorSpec) and spec.restart is Restart.TEMPORARY and spec.mailbox.overflow is Overflow.FAIL:
+    if not isinstance(spec, ActorSpec) or spec.mailbox.overflow is not Overflow.FAIL:
+        return
+    if spec.restart is not Restart.TEMPORARY:
+        if spec.mailbox.on_restart is OnRestart.KEEP:
+            sentence = (
+                "one message too many crashes it, and its next life begins with the same full mailbox, where one message more "
+                "does it again; give Mailbox(on_restart=OnRestart.DROP)"
+            )
+            yield "overflow-again", sentence
+    else:
         sentence = "one message too many ends it for good: Overflow.FAIL crashes it, and a TEMPORARY child is not restarted"
         yield "overflow-ends-it", sentence
 

@@ -14,7 +14,7 @@ from supervisor.spec import ChildSpec, DynamicSupervisorSpec, SupervisorSpec
 
 __all__ = ["NotLoaded", "load_spec"]
 
-OURS = str(Path(__file__).parent)
+OURS = str(Path(__file__).parent.parent)
 SHOWN = 10
 """Names of specs that are offered instead of one that is not there."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import anyio
+import msgspec
 import pytest
 
-from supervisor import Backoff, ChildNotFound, NoSuchActor
+from supervisor import Backoff, ChildNotFound, Intensity, NoSuchActor, Scope, TreeSnapshot
 from supervisor.testing import await_restart, crash
 from tests.semantics.actors import Boom, Journal, Sleep, actor, many, opened, settle, sleep, task, tree
 
@@ -118,3 +119,40 @@ async def test_events_end_with_the_tree_also_when_asked_for_too_late() -> None:
     assert kinds == ["ChildEnded", "TreeStopped"]
     with anyio.fail_after(1):
         assert [event async for event in root.events()] == []
+
+
+@pytest.mark.item(97)
+async def test_a_budget_is_told_once_by_whom_it_belongs_to() -> None:
+    journal = Journal()
+    own = Intensity(3, 10.0, scope=Scope.CHILD)
+    inner = tree(actor(journal, "c"), actor(journal, "d"), id="inner", intensity=own)
+    async with opened(tree(actor(journal, "a"), actor(journal, "b"), inner)) as root:
+        for ref in (root.child("a"), root.supervisor("inner").child("c")):
+            crash(ref)
+            await await_restart(ref, 1)
+        told = {child.path: (child.restarts_in_window, child.restarts_allowed) for _, child in root.snapshot().flat()}
+        assert told == {
+            "root": (1, 5),
+            "root/a": (0, 5),
+            "root/b": (0, 5),
+            "root/inner": (1, 3),
+            "root/inner/c": (1, 3),
+            "root/inner/d": (0, 3),
+        }
+
+
+@pytest.mark.parametrize("depth", [1, 3_000])
+async def test_json_is_whole_however_deep_the_tree(depth: int) -> None:
+    leaf = msgspec.structs.replace((await _one()).root, children=())
+    for _ in range(depth):
+        leaf = msgspec.structs.replace(leaf, children=(leaf, leaf) if depth == 1 else (leaf,))
+    text = TreeSnapshot(tree_id="t", at=1.0, root=leaf).to_json()
+    if depth == 1:
+        assert msgspec.json.decode(text, type=TreeSnapshot) == TreeSnapshot(tree_id="t", at=1.0, root=leaf)
+    assert text.count(b'"children"') == (3 if depth == 1 else depth + 1)
+    assert text.count(b"{") == text.count(b"}")
+
+
+async def _one() -> TreeSnapshot:
+    async with opened(tree(actor(Journal(), "a"))) as root:
+        return root.snapshot()
