@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test check bench lowest soak mutants clean
+.PHONY: demo test check bench lowest soak semantics mutants clean
 
 demo: $(VENV)/installed
 	@$(BIN)/oneforone demo $(ARGS)
@@ -14,11 +14,16 @@ demo: $(VENV)/installed
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
+# --verifytypes: whatever a user of the package can reach has a known type. It looks for the package with the PATH's python.
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pyright
+	for module in supervisor supervisor.testing; do \
+		PATH="$(abspath $(BIN)):$$PATH" pyright --verifytypes $$module --ignoreexternal > $(VENV)/types.txt || \
+			{ cat $(VENV)/types.txt; exit 1; }; \
+	done
 	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_exports.py
 
 bench: $(VENV)/installed-dev
@@ -32,6 +37,10 @@ lowest:
 	.venv-lowest/bin/python -m pip install --quiet --constraint .venv-lowest/lowest.txt --editable '.[test]'
 	.venv-lowest/bin/python -m pip freeze --exclude-editable
 	.venv-lowest/bin/python -m pytest -n auto --dist worksteal $(ARGS)
+
+# docs/semantics.md, made anew of the marks that the tests carry.
+semantics: $(VENV)/installed-dev
+	$(BIN)/python -m tests.semantics.table
 
 # The tests, with many more examples of every property.
 soak: $(VENV)/installed-dev

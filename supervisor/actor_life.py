@@ -154,8 +154,8 @@ class ActorLife(Life):
     def _note_last(self, actor: Actor[Any] | None) -> None:
         """Keep what the report of a crash will say."""
         item = self._context.in_hand
-        self.last_message = None if item is None else self.runtime.describe(message_of(item))
-        self.last_state = None if actor is None else self.runtime.describe(actor)
+        self.last_message: str | None = None if item is None else self.runtime.describe(message_of(item))
+        self.last_state: str | None = None if actor is None else self.runtime.describe(actor)
 
     def _killed_by(self, error: BaseException) -> bool:
         return self._kill_reason is not None and isinstance(error, anyio.get_cancelled_exc_class())

@@ -20,7 +20,7 @@ class Timer:
     __slots__ = ("_queue", "action", "when")
 
     def __init__(self, when: float, action: Callable[[], None], queue: _Queue) -> None:
-        self.when = when
+        self.when: float = when
         self.action: Callable[[], None] | None = action
         self._queue = queue
 
@@ -32,13 +32,12 @@ class Timer:
 class _Queue:
     """The timers of one delay, in order of their time."""
 
-    __slots__ = ("cancelled", "delay", "listed", "timers")
+    __slots__ = ("cancelled", "delay", "timers")
 
     def __init__(self, delay: float) -> None:
-        self.delay = delay
-        self.listed = False  # whether the heap has an entry for this queue: never two, or cancelled timers would pile up there
+        self.delay: float = delay
         self.timers: deque[Timer] = deque()
-        self.cancelled = 0
+        self.cancelled: int = 0
 
     def trim(self) -> None:
         timers = self.timers
@@ -48,14 +47,17 @@ class _Queue:
         while timers and timers[-1].action is None:
             timers.pop()
             self.cancelled -= 1
-        if self.cancelled > len(timers) // 2 and self.cancelled > 64:
+        if self.cancelled > len(timers) // 2:
             # Without this a long timeout that is nearly always cancelled would hold its dead timers for its whole length.
             self.timers = deque(timer for timer in timers if timer.action is not None)
             self.cancelled = 0
 
 
 class Agenda:
-    """A heap of queues of timers. Time is an argument, and must not run backwards."""
+    """A heap of queues of timers. Time is an argument, and must not run backwards.
+
+    Every queue has one entry in the heap, never two: cancelled timers would pile up there.
+    """
 
     def __init__(self) -> None:
         self._queues: dict[float, _Queue] = {}
@@ -69,13 +71,13 @@ class Agenda:
 
     def schedule(self, now: float, delay: float, action: Callable[[], None]) -> Timer:
         """Have `action` done once `delay` seconds after `now`. A delay of zero or less is due at once."""
-        queue = self._queues.get(delay)
-        if queue is None:
-            queue = self._queues[delay] = _Queue(delay)
+        known = self._queues.get(delay)
+        queue = _Queue(delay) if known is None else known
         timer = Timer(now + max(delay, 0.0), action, queue)
         queue.timers.append(timer)
         self._pending += 1
-        if not queue.listed:
+        if known is None:
+            self._queues[delay] = queue
             self._push(queue)
         return timer
 
@@ -88,7 +90,7 @@ class Agenda:
         queue = timer._queue
         queue.cancelled += 1
         queue.trim()
-        if not queue.timers and len(self._heap) > 2 * self._pending + 64:
+        if len(self._heap) > 2 * self._pending + 64:
             self._forget_empty_queues()
         return True
 
@@ -101,12 +103,10 @@ class Agenda:
         due: list[Callable[[], None]] = []
         while self._heap and self._heap[0][0] <= now:
             when, _, queue = heapq.heappop(self._heap)
-            queue.listed = False
-            queue.trim()
             # An early entry goes back first: what it stands for now may be due, but after what others stand for.
             if queue.timers and queue.timers[0].when <= when:
                 timer = queue.timers.popleft()
-                assert timer.action is not None  # noqa: S101  # the queue was trimmed
+                assert timer.action is not None  # noqa: S101  # a queue's head is pending, or it is trimmed
                 due.append(timer.action)
                 timer.action = None
                 self._pending -= 1
@@ -114,7 +114,7 @@ class Agenda:
             if queue.timers:
                 self._push(queue)
             else:
-                self._queues.pop(queue.delay, None)
+                del self._queues[queue.delay]
         return due
 
     def _forget_empty_queues(self) -> None:
@@ -122,12 +122,10 @@ class Agenda:
         cancelled would each hold an entry for their whole length."""
         for _, _, queue in self._heap:
             if not queue.timers:
-                queue.listed = False
                 del self._queues[queue.delay]
-        self._heap = [entry for entry in self._heap if entry[2].listed]
+        self._heap = [entry for entry in self._heap if entry[2].timers]
         heapq.heapify(self._heap)
 
     def _push(self, queue: _Queue) -> None:
         self._sequence += 1
-        queue.listed = True
         heapq.heappush(self._heap, (queue.timers[0].when, self._sequence, queue))

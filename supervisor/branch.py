@@ -81,14 +81,14 @@ class Branch:
     ) -> None:
         self.spec = spec
         self.place = place
-        self.names = Names(names) if spec.scoped else names
-        self.store = store if spec.store is None else spec.store
+        self.names: Names = Names(names) if spec.scoped else names
+        self.store: Store = store if spec.store is None else spec.store
         self.new_handle = new_handle
-        self.handle = new_handle(self)
+        self.handle: Supervisor = new_handle(self)
         self.slots: dict[str, Slot] = {}
         self.life: SupervisorLife | None = None
         self._numbers: dict[str, int] = {}
-        self.pool = PoolState(spec.size) if isinstance(spec, PoolSpec) else None
+        self.pool: PoolState | None = PoolState(spec.size) if isinstance(spec, PoolSpec) else None
         if isinstance(spec, PoolSpec) and spec.name is not None:
             place.name = Name(spec.name.key)
 

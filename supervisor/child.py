@@ -29,6 +29,7 @@ from supervisor.events import HookFailed
 from supervisor.exits import ExitReason, Failed, Ignore, Killed, Normal, Shutdown, is_fatal
 from supervisor.parking import current_coroutine, stack_of, uninterrupted
 from supervisor.place import CURRENT_PLACE, Place
+from supervisor.runtime import Runtime
 from supervisor.spawned import Spawned, read_exit
 from supervisor.spec import ActorSpec, ChildSpec, Kill, TaskSpec
 
@@ -95,8 +96,8 @@ class Life:
         self.key = key
         self.place = place
         self.incarnation = incarnation
-        self.began_at = 0.0
-        self.runtime = place.runtime
+        self.began_at: float = 0.0
+        self.runtime: Runtime = place.runtime
         self._spec = spec
         self._listener = listener
         self._kill_scope = anyio.CancelScope(shield=True)

@@ -20,6 +20,7 @@ from supervisor.place import Place
 from supervisor.ref import Ref
 from supervisor.registries.registry import DuplicateRegistry, Owner, Registered, Registry, Unregistered
 from supervisor.registries.registry_view import Registrar
+from supervisor.runtime import Runtime
 from supervisor.shelf import Shelf
 from supervisor.signals import ActorTimer, ExitSignal, Monitor
 from supervisor.spawned import Spawned
@@ -57,26 +58,26 @@ class Context:
         on_crash: Callable[[ExitReason], None],
     ) -> None:
         self.place = place
-        self.runtime = place.runtime
+        self.runtime: Runtime = place.runtime
         self.incarnation = incarnation
         self.supervisor = supervisor
-        self.shelf = Shelf(store, place.path, place.runtime)
-        self.stopping = False
+        self.shelf: Shelf = Shelf(store, place.path, place.runtime)
+        self.stopping: bool = False
         self.draining = False
         """It is to end when nothing is queued any more."""
-        self.traps_exits = False
+        self.traps_exits: bool = False
         self.idle: ActorTimer | None = None
         """What comes when nothing else does."""
-        self.over = False
+        self.over: bool = False
         """The life is over: what its actor's object, if somebody kept it, asks for now would be given up by nobody."""
         self.in_hand: Any = None
         """The item that is being handled."""
-        self.deferred = False
+        self.deferred: bool = False
         """Its reply will be given later."""
         self.signals: deque[Any] = deque()
         self.timers: dict[object, ActorTimer] = {}
         self.monitors: dict[Monitor, None] = {}
-        self.spawned = Spawned(place, on_crash)
+        self.spawned: Spawned = Spawned(place, on_crash)
         self.replies: list[PendingReply] = []
         """Asks to be answered later; some may be answered by now."""
         self._replies_bound = 64

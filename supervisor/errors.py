@@ -105,7 +105,7 @@ class StartError(SupervisorError, RuntimeError):
         super().__init__(f"{path} did not start: {reason}")
         self.path = path
         self.reason = reason
-        self.__cause__ = error_of(reason)
+        self.__cause__: BaseException | None = error_of(reason)
 
 
 class RestartIntensityExceeded(SupervisorError, RuntimeError):
@@ -123,7 +123,7 @@ class RestartIntensityExceeded(SupervisorError, RuntimeError):
         self.path = path
         self.child = child
         self.reason = reason
-        self.__cause__ = error_of(reason)
+        self.__cause__: BaseException | None = error_of(reason)
 
 
 class NameTaken(SupervisorError, ValueError):
@@ -331,7 +331,7 @@ class ActorCrashed(SupervisorError, RuntimeError):
         self.path = path
         self.reason = reason
         self.resumed = resumed
-        self.__cause__ = error_of(reason)
+        self.__cause__: BaseException | None = error_of(reason)
 
 
 class AskTimeout(SupervisorError, TimeoutError):

@@ -16,7 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 from supervisor.errors import ActorCrashed, AskTimeout, BadReply
 from supervisor.exits import ExitReason
 from supervisor.messages import reply_fits, reply_type
-from supervisor.overflow import bounded_queue
+from supervisor.overflow import BoundedQueue, bounded_queue
 from supervisor.parking import Parker
 from supervisor.spec import Conflate, Mailbox
 
@@ -33,10 +33,10 @@ class PendingReply:
     __slots__ = ("_error", "_parker", "_value", "abandoned", "path", "started")
 
     def __init__(self, path: str, parker: Parker) -> None:
-        self.path = path
-        self.started = False
+        self.path: str = path
+        self.started: bool = False
         """Whether the request was taken from the queue."""
-        self.abandoned = False
+        self.abandoned: bool = False
         """Nobody waits any more."""
         self._parker = parker
         self._value: Any = _UNSET
@@ -120,9 +120,9 @@ class Envelope:
     __slots__ = ("expires", "message", "reply")
 
     def __init__(self, message: Any, reply: PendingReply | None = None, expires: float | None = None) -> None:
-        self.message = message
-        self.reply = reply
-        self.expires = expires
+        self.message: Any = message
+        self.reply: PendingReply | None = reply
+        self.expires: float | None = expires
 
     def expired(self, now: Callable[[], float]) -> bool:
         """Whether handling it would serve nobody."""
@@ -150,11 +150,11 @@ class Inbox:
         overflow = spec.overflow
         if isinstance(overflow, Conflate):
             overflow = _conflate_messages(overflow)
-        self.spec = spec
-        self.queue = bounded_queue(spec.capacity, overflow)
-        self.reader = new_parker()
+        self.spec: Mailbox = spec
+        self.queue: BoundedQueue = bounded_queue(spec.capacity, overflow)
+        self.reader: Parker = new_parker()
         """Where the life sleeps when there is nothing to do."""
-        self.dropped = 0
+        self.dropped: int = 0
         """Messages lost to overflow, over all lives."""
         self._new_parker = new_parker
         self._senders: deque[Parker] = deque()

@@ -42,7 +42,7 @@ class BoundedQueue:
     __slots__ = ("capacity", "items")
 
     def __init__(self, capacity: int) -> None:
-        self.capacity = capacity
+        self.capacity: int = capacity
         self.items: deque[Any] = deque()
 
     def __len__(self) -> int:
@@ -114,7 +114,7 @@ class _Conflating(BoundedQueue):
 
     def offer(self, item: Any) -> Any:
         key = self._key_of(item)
-        cell = None if key is None else self._cells.get(key)
+        cell = self._cells.get(key)
         if cell is not None:
             cell[0] = item
             return NOTHING

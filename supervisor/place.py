@@ -91,16 +91,16 @@ class Place:
     def __init__(
         self, runtime: Runtime, path: str, mailbox: Mailbox | None, accepts: tuple[type, ...] | None, names: Names
     ) -> None:
-        self.runtime = runtime
-        self.path = path
-        self.inbox = None if mailbox is None else Inbox(mailbox, runtime.parker)
+        self.runtime: Runtime = runtime
+        self.path: str = path
+        self.inbox: Inbox | None = None if mailbox is None else Inbox(mailbox, runtime.parker)
         self.accepts = accepts
-        self.names = names
+        self.names: Names = names
         self.name: Name[Any] | None = None
         self.life: LifeHandle | None = None
-        self.closed = False
-        self.draining = False
-        self.refusing = mailbox is None
+        self.closed: bool = False
+        self.draining: bool = False
+        self.refusing: bool = mailbox is None
         """Takes no messages: there is no mailbox, or the place is closed or draining."""
         self.links: dict[Place, None] | None = None
         """The places whose lives are linked with the one here."""

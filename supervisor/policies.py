@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from typing import Any
 
 from supervisor.errors import SpecError
 from supervisor.exits import ExitReason, Failed, Ignore, Stop
@@ -35,13 +36,13 @@ Rules = tuple[tuple[type[Exception], OnError], ...]
 """Rules as a spec keeps them."""
 
 
-def rules(given: object) -> Rules:
+def rules(given: Mapping[type[Exception], OnError] | Rules) -> Rules:
     """A mapping, or pairs, as rules.
 
     Raises:
         SpecError: not classes of errors, or not an `OnError` for each.
     """
-    pairs = tuple(given.items()) if isinstance(given, Mapping) else given
+    pairs: Any = tuple(given.items()) if isinstance(given, Mapping) else given
     if not isinstance(pairs, tuple):
         raise SpecError("on_error", given, "a mapping of errors, such as {ValueError: OnError.STOP}")
     for pair in pairs:
@@ -57,7 +58,7 @@ def rules(given: object) -> Rules:
 
 def policy_for(given: Rules, reason: ExitReason) -> OnError | None:
     """What the rules say about how a life ended, or would end; None if they say nothing."""
-    if not given or not isinstance(reason, Failed):
+    if not isinstance(reason, Failed):
         return None
     known = dict(given)
     return next((known[kind] for kind in type(reason.error).__mro__ if kind in known), None)

@@ -25,9 +25,9 @@ class Buffer:
     def __init__(self, queue: BoundedQueue, parker: Parker) -> None:
         self.queue = queue
         self.parker = parker
-        self.skipped = 0
+        self.skipped: int = 0
         """How many items were lost since the reader was told last."""
-        self.closed = False
+        self.closed: bool = False
         self.on_close: Callable[[], None] = lambda: None
 
     def push(self, item: Any) -> bool:

@@ -130,14 +130,14 @@ class RestartMachine:
     """
 
     def __init__(self, spec: SupervisorSpec | DynamicSupervisorSpec, path: str = "") -> None:
-        self.path = path or spec.id
-        self.dynamic = isinstance(spec, DynamicSupervisorSpec)
-        self.strategy = Strategy.ONE_FOR_ONE if isinstance(spec, DynamicSupervisorSpec) else spec.strategy
-        self.max_children = spec.max_children if isinstance(spec, DynamicSupervisorSpec) else None
+        self.path: str = path or spec.id
+        self.dynamic: bool = isinstance(spec, DynamicSupervisorSpec)
+        self.strategy: Strategy = Strategy.ONE_FOR_ONE if isinstance(spec, DynamicSupervisorSpec) else spec.strategy
+        self.max_children: int | None = spec.max_children if isinstance(spec, DynamicSupervisorSpec) else None
         self.intensity: Intensity = spec.intensity
-        self.auto_shutdown = spec.auto_shutdown
-        self.contains_stop = spec.contains_stop
-        self.stage = Stage.NEW
+        self.auto_shutdown: AutoShutdown = spec.auto_shutdown
+        self.contains_stop: bool = spec.contains_stop
+        self.stage: Stage = Stage.NEW
         self.children: dict[str, Child] = {}
         self._last_order = 0
         self._low = 0
@@ -265,7 +265,7 @@ class RestartMachine:
         elif (request := tree_stop(event.reason)) is not None and not request.contained:
             self._end(child, event.reason)
             self._stop_all(Shutdown(evolve(request, contained=True)) if self.contains_stop else event.reason)
-        elif was is Phase.STARTING and child.first:
+        elif child.first:
             self._first_start_failed(child, event.reason)
         else:
             self._ended_by_itself(child, event.reason, now, random, ran=was is Phase.RUNNING)
@@ -362,7 +362,6 @@ class RestartMachine:
         if self.strategy is Strategy.ONE_FOR_ONE:
             child.wanted = True
             self._start(child)
-            self._start_next()
         else:
             self._clear_from(child)
 
@@ -388,7 +387,6 @@ class RestartMachine:
 
     def _park(self, child: Child) -> None:
         self._move(child, Phase.GAVE_UP)
-        child.parked = False
         self._close(child, forget=False)
 
     def _due(self, event: Due) -> None:
@@ -405,15 +403,14 @@ class RestartMachine:
 
     def _clear_from(self, child: Child) -> None:
         """Begin a group restart, or widen the one in progress."""
-        low = 0 if self.strategy is Strategy.ONE_FOR_ALL else child.order
-        self._low = min(self._low, low) if self.stage is Stage.CLEARING else low
+        # While a group is cleared, only a child left of it gets here: the group never shrinks.
+        self._low = 0 if self.strategy is Strategy.ONE_FOR_ALL else child.order
         self.stage = Stage.CLEARING
         group = [other for other in self.children.values() if other.order >= self._low]
         for other in group:
             out = other.phase is Phase.GAVE_UP or other.parked or other.fresh or other.spec.restart is Restart.TEMPORARY
             other.first = other.first and not other.undo
             other.wanted = other.first or not out
-            other.undo = other.undo and out
         self._plan = [other.key for other in group]
         self._stop_next()
 
@@ -445,7 +442,7 @@ class RestartMachine:
         # only the group is looked at: what it cut short, the first start or the refill of another group, is to go on too.
         waiting = [child for child in self.children.values() if child.wanted or child.phase is Phase.STARTING]
         self._latecomers = [child.key for child in waiting if child.overdue]
-        self._plan = [child.key for child in reversed(waiting) if not child.overdue]
+        self._plan = [child.key for child in reversed(waiting)]
         self._start_next()
 
     def _start_next(self) -> None:
@@ -484,11 +481,7 @@ class RestartMachine:
     def _stop_all(self, reason: ExitReason) -> None:
         if self.stage is Stage.DONE or (self.stage is Stage.STOPPING and not is_fatal(reason)):
             return
-        already = self.stage is Stage.STOPPING
         self.stage, self._reason = Stage.STOPPING, reason
-        if already:
-            self._stop_next()
-            return
         for child in self.children.values():
             child.wanted = False
             if child.phase is Phase.RESTARTING:
@@ -590,13 +583,13 @@ class RestartMachine:
             return error
         if child.phase in ALIVE:
             return ChildRunning(self.path, key)
-        if child.phase is Phase.RESTARTING or child.wanted:
+        if child.wanted:
             return ChildRestarting(self.path, key)
         return None
 
     def _overdue(self, event: Overdue) -> None:
         child = self._current(event.key, event.life)
-        if child is None or child.phase not in ALIVE or child.overdue:
+        if child is None or child.phase not in ALIVE:
             return
         child.overdue = True
         if child.starter is not None and not child.wanted:
@@ -653,7 +646,7 @@ class RestartMachine:
 
     def _close(self, child: Child, *, forget: bool) -> None:
         if forget:
-            self.children.pop(child.key, None)
+            del self.children[child.key]
         self._effects.append(Close(child.key, forget))
 
     def _move(self, child: Child, phase: Phase) -> None:

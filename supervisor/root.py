@@ -92,19 +92,19 @@ class Root:
     """
 
     def __init__(self, spec: RootSpec, terms: Terms, nursery: TaskGroup, stores: Stores) -> None:
-        self.runtime = Runtime(nursery, terms.sinks or (LogSink(),), stores)
+        self.runtime: Runtime = Runtime(nursery, terms.sinks or (LogSink(),), stores)
         stores.report = self._store_changed
         names = Names()
         place = Place(self.runtime, spec.id, None, (), names)
-        self.branch = Branch(spec, place, names, self.runtime.store, Supervisor)
-        self.life = SupervisorLife(spec.id, self.branch, 1, self, EventQueue())
+        self.branch: Branch = Branch(spec, place, names, self.runtime.store, Supervisor)
+        self.life: SupervisorLife = SupervisorLife(spec.id, self.branch, 1, self, EventQueue())
         self.runtime.on_fatal = self.life.crash
         self._watch: LoopWatch | None = None
         self._diagnose(terms.diagnostics)
-        self.started = False
+        self.started: bool = False
         self.reason: ExitReason | None = None
         """How it ended."""
-        self.body = anyio.CancelScope()
+        self.body: anyio.CancelScope = anyio.CancelScope()
         self._parkers: dict[Parker, None] = {}
 
     @property

@@ -14,7 +14,7 @@ from anyio.abc import TaskGroup
 
 from supervisor.events import DeadLetter, Event
 from supervisor.messages import Undelivered
-from supervisor.parking import loop_clock, parker_type, time_is_virtual, uninterrupted
+from supervisor.parking import Parker, loop_clock, parker_type, time_is_virtual, uninterrupted
 from supervisor.place import CURRENT_PLACE, Place
 from supervisor.registries.registry_view import Registries
 from supervisor.secrets import redact
@@ -48,30 +48,30 @@ class Runtime:
 
     def __init__(self, nursery: TaskGroup, sinks: Sequence[Sink], stores: Stores | None = None) -> None:
         entropy = ENTROPY.get()
-        self.tree_id = f"{entropy.getrandbits(48):012x}"
-        self.now = loop_clock()
-        self.parker = parker_type()
-        self.timekeeper = Timekeeper(self.now, self.parker())
-        self.telemetry = Telemetry(sinks)
-        self.topics = Topics()
-        self.registries = Registries(self.topics, self.parker)
+        self.tree_id: str = f"{entropy.getrandbits(48):012x}"
+        self.now: Callable[[], float] = loop_clock()
+        self.parker: Callable[[], Parker] = parker_type()
+        self.timekeeper: Timekeeper = Timekeeper(self.now, self.parker())
+        self.telemetry: Telemetry = Telemetry(sinks)
+        self.topics: Topics = Topics()
+        self.registries: Registries = Registries(self.topics, self.parker)
         self.pools: dict[Place, Branch] = {}
         """Where each named pool is, for who looks it up."""
-        self.store = MemoryStore()
-        self.stores = Stores() if stores is None else stores
+        self.store: MemoryStore = MemoryStore()
+        self.stores: Stores = Stores() if stores is None else stores
         self.wall: Callable[[], float] = wall_time
         """The wall clock, in seconds since 1970."""
         if time_is_virtual():
             began = wall_time() - self.now()
             # The same time passes on both clocks, or instants would shift as they are remembered.
             self.wall = lambda: began + self.now()
-        self.random = random.Random(entropy.getrandbits(64))
+        self.random: random.Random = random.Random(entropy.getrandbits(64))
         self.asks: dict[Place, Place] | None = None
         """In debug mode: who waits, in a handler, for whose answer."""
         self.disclose: Callable[[object], object] | None = None
         """What a crash report may say of a message or an actor."""
-        self.closed = False
-        self.ended = False
+        self.closed: bool = False
+        self.ended: bool = False
         """No life is left: nothing more will be published."""
         self.on_fatal: Callable[[BaseException], None] = lambda error: None
         """Stops the whole tree in order, for what no sink may swallow."""

@@ -26,9 +26,9 @@ class ActorTimer:
     __slots__ = ("_context", "_due", "_interval", "_key", "_timer", "active", "message", "queued")
 
     def __init__(self, context: Context, delay: float, message: object, interval: float | None, key: object) -> None:
-        self.message = message
-        self.active = True
-        self.queued = False
+        self.message: object = message
+        self.active: bool = True
+        self.queued: bool = False
         self._context = context
         self._interval = interval
         self._key = key
@@ -77,7 +77,7 @@ class Monitor:
     __slots__ = ("_context", "_forever", "_place", "_waiting", "active")
 
     def __init__(self, context: Context, place: Place, *, forever: bool) -> None:
-        self.active = True
+        self.active: bool = True
         self._context = context
         self._place = place
         self._forever = forever
@@ -143,7 +143,7 @@ class ExitSignal:
     active = True
 
     def __init__(self, place: Place, reason: ExitReason) -> None:
-        self.place = place
-        self.message = Exit(Ref(place), reason)
+        self.place: Place = place
+        self.message: Exit = Exit(Ref(place), reason)
 
     def delivered(self) -> None: ...

@@ -36,7 +36,7 @@ class Spawned:
     __slots__ = ("_on_crash", "_parker", "_tasks", "place")
 
     def __init__(self, place: Place, on_crash: Callable[[ExitReason], None]) -> None:
-        self.place = place
+        self.place: Place = place
         self._on_crash = on_crash
         self._parker = place.runtime.parker()
         self._tasks: dict[_Task, None] = {}

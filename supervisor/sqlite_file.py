@@ -74,7 +74,7 @@ class SqliteFile:
     """
 
     def __init__(self, path: str) -> None:
-        self.path = os.path.realpath(path)
+        self.path: str = os.path.realpath(path)
         if not Path(self.path).parent.is_dir():
             folder = Path(self.path).parent
             raise StoreFailed(path, f"cannot be made: there is no folder {folder}", f"make it: mkdir -p {folder}")
@@ -82,8 +82,8 @@ class SqliteFile:
         connections: list[sqlite3.Connection] = []
         try:
             _make(self.path)
-            self.writer = _connect(self.path, connections)
-            self.reader = _connect(self.path, connections)
+            self.writer: sqlite3.Connection = _connect(self.path, connections)
+            self.reader: sqlite3.Connection = _connect(self.path, connections)
             _prepare(self.path, self.writer)
             self.writer.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
             self.reader.execute("PRAGMA busy_timeout = 1000")  # it waits for nobody but a checkpoint's last moment

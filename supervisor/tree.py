@@ -77,12 +77,14 @@ class SupervisorLife:
     def __init__(self, key: str, branch: Branch, incarnation: int, listener: Any, queue: EventQueue) -> None:
         self.key = key
         self.branch = branch
-        self.place = branch.place
+        self.place: Place = branch.place
         self.runtime: Runtime = branch.place.runtime
         self.incarnation = incarnation
-        self.began_at = self.runtime.now()
-        self.info = self.last_message = self.last_state = None  # a supervisor handles no messages
-        self.machine = RestartMachine(branch.spec, branch.place.path)
+        self.began_at: float = self.runtime.now()
+        self.info: object = None
+        self.last_message: str | None = None  # a supervisor handles no messages
+        self.last_state: str | None = None
+        self.machine: RestartMachine = RestartMachine(branch.spec, branch.place.path)
         self._listener = listener
         self._queue = queue
         self._killed = False

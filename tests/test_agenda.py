@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,7 +49,8 @@ def test_timers_of_one_moment_are_due_in_the_order_in_which_they_were_set_whatev
     assert log.until(3.0) == [0.0, 1.0, 2.0]
 
 
-def test_a_cancelled_timer_is_never_due() -> None:  # 187
+@pytest.mark.item(187)
+def test_a_cancelled_timer_is_never_due() -> None:
     log = Log()
     timer = log.at(0.0, 1.0, "a")
     assert log.agenda.cancel(timer)
@@ -56,7 +58,8 @@ def test_a_cancelled_timer_is_never_due() -> None:  # 187
     assert log.until(2.0) == []
 
 
-def test_cancelling_says_whether_the_timer_was_pending() -> None:  # 187
+@pytest.mark.item(187)
+def test_cancelling_says_whether_the_timer_was_pending() -> None:
     log = Log()
     timer = log.at(0.0, 1.0, "a")
     log.until(1.0)
@@ -111,7 +114,8 @@ def test_a_thousand_timers_of_one_delay_cost_one_heap_entry() -> None:
     assert len(log.agenda._heap) == 1
 
 
-def test_timers_that_are_nearly_always_cancelled_leave_nothing_behind() -> None:  # 176
+@pytest.mark.item(176)
+def test_timers_that_are_nearly_always_cancelled_leave_nothing_behind() -> None:
     log = Log()
     log.at(0.0, 30.0, "stays")
     for number in range(10_000):
@@ -121,7 +125,8 @@ def test_timers_that_are_nearly_always_cancelled_leave_nothing_behind() -> None:
     assert log.until(30.0) == ["stays"]
 
 
-def test_cancelled_timers_between_pending_ones_are_forgotten_too() -> None:  # 176
+@pytest.mark.item(176)
+def test_cancelled_timers_between_pending_ones_are_forgotten_too() -> None:
     log = Log()
     timers = [log.at(0.0, 30.0, number) for number in range(1000)]
     for timer in timers[1:-1]:
@@ -140,7 +145,8 @@ def test_a_queue_knows_how_many_of_its_timers_are_cancelled() -> None:  # what i
         assert queue.cancelled == sum(not one.pending for one in queue.timers)
 
 
-def test_cancelled_timers_whose_delays_all_differ_leave_nothing_behind() -> None:  # 176
+@pytest.mark.item(176)
+def test_cancelled_timers_whose_delays_all_differ_leave_nothing_behind() -> None:
     log = Log()
     for number in range(10_000):
         log.agenda.cancel(log.at(0.0, 30.0 + number / 1e6, number))
@@ -168,7 +174,8 @@ def test_the_order_survives_when_cancelled_timers_are_forgotten() -> None:
     assert log.until(1000.0) == sorted(numbers[400:])
 
 
-def test_the_heap_holds_at_most_two_entries_a_pending_timer_and_some() -> None:  # 176
+@pytest.mark.item(176)
+def test_the_heap_holds_at_most_two_entries_a_pending_timer_and_some() -> None:
     log = Log()
     timers = [log.at(0.0, 30.0 + number, number) for number in range(1000)]
     for timer in timers:
@@ -208,7 +215,8 @@ def test_cancelling_timers_of_one_delay_seldom_looks_at_all_of_them() -> None:
     assert len(heaps) < 20
 
 
-def test_an_agenda_that_is_done_holds_nothing() -> None:  # 176
+@pytest.mark.item(176)
+def test_an_agenda_that_is_done_holds_nothing() -> None:
     log = Log()
     for number in range(100):
         log.at(0.0, number / 10, number)

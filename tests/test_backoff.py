@@ -44,6 +44,7 @@ def test_each_kind_grows_by_its_own_rule(kind: BackoffKind, delays: list[float])
     assert [backoff.delay(n, 0.5) for n in range(1, 9)] == delays
 
 
+@pytest.mark.item(191)
 def test_the_default_schedule_is_one_second_doubling_to_thirty() -> None:
     assert [Backoff().delay(n, 0.5) for n in range(1, 8)] == [1, 2, 4, 8, 16, 30, 30]
 

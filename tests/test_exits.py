@@ -39,11 +39,13 @@ def test_what_leaves_a_life_says_how_it_ended(error: BaseException, reason: Exit
     assert classify(error) == reason
 
 
+@pytest.mark.item(167)
 @pytest.mark.parametrize("several", [group(BUG, OTHER), group(Stop(), BUG), group(BUG, group(OTHER))], ids=repr)
-def test_several_errors_are_kept_together(several: BaseException) -> None:  # 167
+def test_several_errors_are_kept_together(several: BaseException) -> None:
     assert classify(several) == Failed(several)
 
 
+@pytest.mark.item(27, 28, 166)
 @pytest.mark.parametrize(
     ("reason", "abnormal", "fatal"),
     [
@@ -61,7 +63,7 @@ def test_several_errors_are_kept_together(several: BaseException) -> None:  # 16
 )
 def test_only_crashes_and_kills_are_abnormal_and_only_what_is_no_exception_is_fatal(
     reason: ExitReason, abnormal: bool, fatal: bool
-) -> None:  # 27, 28, 166
+) -> None:
     assert (is_abnormal(reason), is_fatal(reason)) == (abnormal, fatal)
 
 

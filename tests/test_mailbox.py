@@ -53,7 +53,8 @@ async def test_an_answer_may_come_before_it_is_waited_for() -> None:
     assert await one.wait() == 5
 
 
-async def test_the_first_answer_counts() -> None:  # 138
+@pytest.mark.item(138)
+async def test_the_first_answer_counts() -> None:
     one = reply()
     assert [one.give(1), one.give(2), one.fail(ValueError()), one.crash(Killed())] == [True, False, False, False]
     one.expire(5.0)
@@ -67,8 +68,9 @@ async def test_who_waits_gets_the_error() -> None:
     assert not one.pending
 
 
+@pytest.mark.item(135, 141)
 @pytest.mark.parametrize(("reason", "cause"), [(Failed(ValueError("boom")), ValueError), (Killed(), None)], ids=str)
-async def test_a_crash_of_who_was_asked_is_told_with_its_cause(reason: Any, cause: type | None) -> None:  # 135, 141
+async def test_a_crash_of_who_was_asked_is_told_with_its_cause(reason: Any, cause: type | None) -> None:
     one = reply()
     error = await answers(one, lambda: one.crash(reason))
     assert isinstance(error, ActorCrashed)
@@ -76,8 +78,9 @@ async def test_a_crash_of_who_was_asked_is_told_with_its_cause(reason: Any, caus
     assert error.__cause__ is None if cause is None else isinstance(error.__cause__, cause)
 
 
+@pytest.mark.item(134)
 @pytest.mark.parametrize("started", [True, False])
-async def test_a_timeout_says_whether_the_work_had_begun(started: bool) -> None:  # 134, D14
+async def test_a_timeout_says_whether_the_work_had_begun(started: bool) -> None:  # D14
     one = reply()
     one.started = started
     error = await answers(one, lambda: one.expire(5.0))
@@ -86,7 +89,8 @@ async def test_a_timeout_says_whether_the_work_had_begun(started: bool) -> None:
     assert one.abandoned
 
 
-async def test_a_late_answer_reaches_nobody() -> None:  # 134
+@pytest.mark.item(134)
+async def test_a_late_answer_reaches_nobody() -> None:
     one = reply()
     one.expire(5.0)
     assert not one.give(5)
@@ -122,7 +126,8 @@ def test_an_item_is_a_message_or_holds_one() -> None:
 # ------------------------------------------------------------------------------------------------------------------- inbox
 
 
-async def test_an_inbox_gives_items_in_order() -> None:  # 143
+@pytest.mark.item(143)
+async def test_an_inbox_gives_items_in_order() -> None:
     box = inbox()
     assert [box.offer("a"), box.offer("b"), box.offer("c")] == [NOTHING, NOTHING, REFUSED]
     assert len(box) == 2
@@ -150,7 +155,8 @@ async def test_an_offer_wakes_the_reader() -> None:
     assert found == ["a"]
 
 
-async def test_a_request_is_never_conflated() -> None:  # 135
+@pytest.mark.item(135)
+async def test_a_request_is_never_conflated() -> None:
     box = inbox(5, Conflate(lambda message: message[0]))
     asked = Envelope("a1", reply())
     box.offer("a0")

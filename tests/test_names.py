@@ -20,7 +20,8 @@ def place(path: str = "bank/till") -> Any:
     return Somewhere(path)
 
 
-def test_a_registered_place_is_found() -> None:  # 180
+@pytest.mark.item(180)
+def test_a_registered_place_is_found() -> None:
     names, here = Names(), place()
     names.register(TILL, here)
     assert names.find(TILL) is here
@@ -33,7 +34,8 @@ def test_a_name_is_found_by_its_key() -> None:
     assert names.find(Name("till")) is here
 
 
-def test_a_taken_name_is_refused_and_its_owner_keeps_it() -> None:  # 177
+@pytest.mark.item(177)
+def test_a_taken_name_is_refused_and_its_owner_keeps_it() -> None:
     names, here = Names(), place()
     names.register(TILL, here)
     with pytest.raises(NameTaken, match="belongs to bank/till") as caught:
@@ -51,7 +53,8 @@ def test_a_place_may_take_its_own_name_again() -> None:
     assert len(names) == 0
 
 
-def test_a_released_name_is_free_at_once() -> None:  # 178, 186
+@pytest.mark.item(178, 186)
+def test_a_released_name_is_free_at_once() -> None:
     names, next_one = Names(), place("next")
     first = place()
     names.register(TILL, first)
@@ -62,7 +65,8 @@ def test_a_released_name_is_free_at_once() -> None:  # 178, 186
     assert names.find(TILL) is next_one
 
 
-def test_only_the_owner_releases_a_name() -> None:  # 179
+@pytest.mark.item(179)
+def test_only_the_owner_releases_a_name() -> None:
     names, here = Names(), place()
     names.release(TILL, here)
     names.register(TILL, here)

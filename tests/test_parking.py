@@ -131,7 +131,8 @@ async def test_a_place_can_be_used_again_and_again() -> None:
     assert rounds == 100
 
 
-async def test_the_clock_is_that_of_the_loop() -> None:  # 174
+@pytest.mark.item(174)
+async def test_the_clock_is_that_of_the_loop() -> None:
     clock = loop_clock()
     before = clock()
     await anyio.sleep(1000)
@@ -162,7 +163,8 @@ async def test_giving_way_is_a_checkpoint() -> None:
     assert scope.cancelled_caught
 
 
-async def test_a_sleeping_coroutine_shows_where_it_is() -> None:  # 163
+@pytest.mark.item(163)
+async def test_a_sleeping_coroutine_shows_where_it_is() -> None:
     parker, found = parker_type()(), []
 
     async def innermost() -> None:

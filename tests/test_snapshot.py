@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
 from supervisor.snapshot import ChildSnapshot, TreeSnapshot
 
@@ -87,7 +88,8 @@ def test_a_child_is_found_by_its_path() -> None:
     assert TREE.find("bank/vault") is None
 
 
-def test_a_tree_of_any_depth_is_flattened_without_recursion() -> None:  # 76
+@pytest.mark.item(76)
+def test_a_tree_of_any_depth_is_flattened_without_recursion() -> None:
     deep = child("0")
     for number in range(1, 3000):
         deep = child(str(number), deep)

@@ -61,13 +61,15 @@ def dynamic(**more: Any) -> DynamicSupervisorSpec:
     return DynamicSupervisorSpec(more.pop("id", "top"), **more)
 
 
-def test_a_child_spec_has_otps_defaults() -> None:  # 1
+@pytest.mark.item(1)
+def test_a_child_spec_has_otps_defaults() -> None:
     for spec in (actor(), task()):
         assert (spec.restart, spec.shutdown, spec.significant, spec.backoff) == (Restart.PERMANENT, 5.0, False, None)
     assert (top().shutdown, dynamic().shutdown) == (INF, INF)
 
 
-def test_a_supervisor_spec_has_our_defaults() -> None:  # 2, D1
+@pytest.mark.item(2)
+def test_a_supervisor_spec_has_our_defaults() -> None:  # D1
     assert (top().strategy, top().auto_shutdown) == (Strategy.ONE_FOR_ONE, AutoShutdown.NEVER)
     assert top().intensity == dynamic().intensity == Intensity(5, 10.0, scope=Scope.SUPERVISOR, exhausted=Exhausted.ESCALATE)
     assert dynamic().max_children is None
@@ -149,51 +151,59 @@ def test_a_wrong_value_is_refused_by_field_and_value(make: Any, named: str, argu
     assert str(caught.value).startswith(f"{named} is {value!r}; expected ")
 
 
+@pytest.mark.item(10)
 @pytest.mark.parametrize("make", [actor, task, top, dynamic, Intensity, Mailbox])
-def test_an_unknown_key_is_refused(make: Any) -> None:  # 10, D12
+def test_an_unknown_key_is_refused(make: Any) -> None:  # D12
     with pytest.raises(TypeError, match="restrat"):
         make(restrat=Restart.PERMANENT)
 
 
+@pytest.mark.item(3)
 @pytest.mark.parametrize("kind", [ActorSpec, TaskSpec])
-def test_what_to_start_cannot_be_left_out(kind: Any) -> None:  # 3
+def test_what_to_start_cannot_be_left_out(kind: Any) -> None:
     with pytest.raises(TypeError):
         kind("a")
     with pytest.raises(TypeError):
         kind()
 
 
+@pytest.mark.item(4, 63, 64)
 @pytest.mark.parametrize("make", [actor, task, top, dynamic])
 @pytest.mark.parametrize("shutdown", [0, 0.0, 2, 2.5, INF, KILL])
-def test_every_kind_of_shutdown_is_legal_for_every_kind_of_child(make: Any, shutdown: Any) -> None:  # 4, 63, 64
+def test_every_kind_of_shutdown_is_legal_for_every_kind_of_child(make: Any, shutdown: Any) -> None:
     assert make(shutdown=shutdown).shutdown == shutdown
 
 
-def test_no_restart_at_all_is_a_legal_intensity() -> None:  # 5, 37
+@pytest.mark.item(5, 37)
+def test_no_restart_at_all_is_a_legal_intensity() -> None:
     assert Intensity(0).restarts == 0
 
 
 # --------------------------------------------------------------------------------------------------------------- children
 
 
+@pytest.mark.item(3)
 @pytest.mark.parametrize("impostor", [None, "a", Idle, 5, ChildSpec("a"), object()], ids=lambda value: type(value).__name__)
-def test_what_is_no_spec_is_no_child(impostor: Any) -> None:  # 3
+def test_what_is_no_spec_is_no_child(impostor: Any) -> None:
     with pytest.raises(SpecError, match=r"SupervisorSpec\('top'\).children is .*; expected specs only"):
         top([actor("x"), impostor])
 
 
+@pytest.mark.item(3)
 @pytest.mark.parametrize("children", ["ab", {"a": 1}], ids=repr)
-def test_what_is_no_list_of_specs_is_refused(children: Any) -> None:  # 3
+def test_what_is_no_list_of_specs_is_refused(children: Any) -> None:
     with pytest.raises(SpecError):
         top(children)
 
 
-def test_an_id_stands_once_among_siblings() -> None:  # 6
+@pytest.mark.item(6)
+def test_an_id_stands_once_among_siblings() -> None:
     with pytest.raises(SpecError, match=r"children is 'a'; expected ids that differ"):
         top([actor("a"), task("b"), task("a")])
 
 
-def test_an_id_may_stand_again_further_down() -> None:  # 6
+@pytest.mark.item(6)
+def test_an_id_may_stand_again_further_down() -> None:
     top([actor("a"), top([actor("a")], id="inner")])
 
 
@@ -220,14 +230,16 @@ def test_a_significant_child_ends_for_good_and_has_a_supervisor_that_heeds_it(
         assert legal
 
 
-def test_the_children_of_a_running_supervisor_are_checked_alike() -> None:  # 7, 8
+@pytest.mark.item(7, 8)
+def test_the_children_of_a_running_supervisor_are_checked_alike() -> None:
     child = task(restart=Restart.TEMPORARY, significant=True)
     with pytest.raises(SpecError, match=r"at bank: 't'\.significant is True"):
         check_significance(child, AutoShutdown.NEVER, where="at bank")
     check_significance(child, AutoShutdown.ALL_SIGNIFICANT, where="at bank")
 
 
-def test_a_list_of_children_can_be_checked_without_starting_anything() -> None:  # 8
+@pytest.mark.item(8)
+def test_a_list_of_children_can_be_checked_without_starting_anything() -> None:
     check_children([actor("a"), task("b")])
     with pytest.raises(SpecError, match="children is 'a'"):
         check_children([actor("a"), task("a")])
@@ -238,6 +250,7 @@ def test_a_list_of_children_can_be_checked_without_starting_anything() -> None: 
 SAVINGS: Name[int] = Name("savings")
 
 
+@pytest.mark.item(22, 128)
 @pytest.mark.parametrize(
     "children",
     [
@@ -248,7 +261,7 @@ SAVINGS: Name[int] = Name("savings")
     ],
     ids=["siblings", "below", "above", "cousins"],
 )
-def test_a_name_is_given_once_where_both_would_be_seen(children: list[ChildSpec]) -> None:  # 22, 128
+def test_a_name_is_given_once_where_both_would_be_seen(children: list[ChildSpec]) -> None:
     with pytest.raises(SpecError, match=r"ActorSpec\('.'\).name is 'savings'; expected a name of its own; '.' has this one"):
         top(children)
 

@@ -23,7 +23,8 @@ def test_a_dropped_namespace_is_empty_and_its_neighbours_are_not() -> None:
     assert store.get("b", "x") == b"2"
 
 
-def test_a_namespace_that_was_emptied_leaves_nothing_behind() -> None:  # 176
+@pytest.mark.item(176)
+def test_a_namespace_that_was_emptied_leaves_nothing_behind() -> None:
     store = MemoryStore()
     for number in range(100):
         store.put(f"place {number}", "x", b"1")

@@ -59,7 +59,8 @@ def test_a_sink_comes_and_goes() -> None:
     assert found == [event(1)]
 
 
-def test_a_sink_that_raises_is_reported_to_the_others_and_keeps_its_place() -> None:  # 175
+@pytest.mark.item(175)
+def test_a_sink_that_raises_is_reported_to_the_others_and_keeps_its_place() -> None:
     found: list[Event] = []
     telemetry = Telemetry([broken, found.append])
     telemetry.emit(event(1))
@@ -71,7 +72,8 @@ def test_a_sink_that_raises_is_reported_to_the_others_and_keeps_its_place() -> N
     assert "ValueError: boom" in complaints[0].error
 
 
-def test_two_broken_sinks_do_not_complain_about_each_other_for_ever() -> None:  # 175
+@pytest.mark.item(175)
+def test_two_broken_sinks_do_not_complain_about_each_other_for_ever() -> None:
     found: list[Event] = []
     telemetry = Telemetry([broken, found.append, Nameless()])
     telemetry.emit(event())
@@ -83,8 +85,9 @@ class Wordless(Exception):
         raise RuntimeError("no words")
 
 
+@pytest.mark.item(175)
 @pytest.mark.parametrize("error", [None, Wordless()], ids=["nameless sink", "wordless error"])
-def test_a_sink_that_cannot_even_be_described_does_not_hurt(error: Exception | None) -> None:  # 175
+def test_a_sink_that_cannot_even_be_described_does_not_hurt(error: Exception | None) -> None:
     found: list[Event] = []
 
     def raises(_: Event) -> None:
@@ -122,9 +125,10 @@ LEVELS = [
 ]
 
 
+@pytest.mark.item(33)
 @pytest.mark.parametrize("at_least", ["debug", "info", "warning", "error"])
 @pytest.mark.parametrize(("one", "level"), LEVELS, ids=[f"{type(one).__name__}-{level}" for one, level in LEVELS])
-def test_an_event_is_logged_at_its_level_if_that_is_loud_enough(one: Event, level: str, at_least: str) -> None:  # 33
+def test_an_event_is_logged_at_its_level_if_that_is_loud_enough(one: Event, level: str, at_least: str) -> None:
     assert one.level == level
     order = ["debug", "info", "warning", "error"]
     with structlog.testing.capture_logs() as logs:
@@ -132,7 +136,8 @@ def test_an_event_is_logged_at_its_level_if_that_is_loud_enough(one: Event, leve
     assert [line["log_level"] for line in logs] == ([level] if order.index(level) >= order.index(at_least) else [])
 
 
-def test_a_line_says_the_kind_in_words_and_the_fields_that_are_set() -> None:  # 205
+@pytest.mark.item(205)
+def test_a_line_says_the_kind_in_words_and_the_fields_that_are_set() -> None:
     with structlog.testing.capture_logs() as logs:
         LogSink("debug")(ended(abnormal=False))
     assert logs == [
@@ -149,7 +154,8 @@ def test_a_line_says_the_kind_in_words_and_the_fields_that_are_set() -> None:  #
     ]
 
 
-def test_a_crash_is_logged_with_its_traceback_and_without_its_secrets() -> None:  # 205, 210
+@pytest.mark.item(205, 210)
+def test_a_crash_is_logged_with_its_traceback_and_without_its_secrets() -> None:
     with structlog.testing.capture_logs() as logs:
         LogSink()(ended(abnormal=True, cause=ValueError("bad url https://me:hunter2@host")))
     assert "ValueError: bad url https://***@host" in logs[0]["error"]

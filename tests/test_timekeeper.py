@@ -115,7 +115,8 @@ async def test_a_timekeeper_that_was_closed_before_it_ran_does_not_run() -> None
         await keeper.run()
 
 
-async def test_it_outlives_the_cancellation_of_what_is_around_it() -> None:  # 159
+@pytest.mark.item(159)
+async def test_it_outlives_the_cancellation_of_what_is_around_it() -> None:
     keeper, done = Timekeeper(loop_clock(), parker_type()()), []
     async with anyio.create_task_group() as group:
         group.start_soon(keeper.run)

@@ -77,7 +77,8 @@ def test_subscribing_twice_is_once() -> None:
     assert topics.publish(TICKS, 1) == 1
 
 
-def test_an_unsubscribed_box_gets_nothing_and_an_empty_topic_leaves_nothing_behind() -> None:  # 176
+@pytest.mark.item(176)
+def test_an_unsubscribed_box_gets_nothing_and_an_empty_topic_leaves_nothing_behind() -> None:
     topics, box = Topics(), Box()
     topics.unsubscribe(TICKS, box)
     topics.subscribe(TICKS, box)
@@ -188,7 +189,8 @@ async def test_a_cancelled_reader_loses_nothing() -> None:
     assert await read(reader, 1) == [1]
 
 
-async def test_a_subscription_that_was_dropped_takes_no_more() -> None:  # 176
+@pytest.mark.item(176)
+async def test_a_subscription_that_was_dropped_takes_no_more() -> None:
     topics = Topics()
     reader = subscription(topics)
     assert topics.count(TICKS) == 1

@@ -91,9 +91,9 @@ class Entry:
     __slots__ = ("key", "owner", "value")
 
     def __init__(self, owner: Owner, key: Any, value: Any) -> None:
-        self.owner = owner
-        self.key = key
-        self.value = value
+        self.owner: Owner = owner
+        self.key: Any = key
+        self.value: Any = value
 
 
 class Owner:
@@ -109,7 +109,7 @@ class Owner:
         self.ref: Ref[Any] = Ref(place)
         self.held: dict[Space, dict[object, list[Entry]]] = {}
         self.locks: dict[KeyLock, None] = {}
-        self.over = False
+        self.over: bool = False
 
     def release(self) -> None:
         """The life is over."""
@@ -127,11 +127,11 @@ class Space:
     __slots__ = ("declaration", "entries", "events", "locks", "size", "topics")
 
     def __init__(self, declaration: Registry[Any, Any] | DuplicateRegistry[Any, Any], topics: Topics) -> None:
-        self.declaration = declaration
+        self.declaration: Registry[Any, Any] | DuplicateRegistry[Any, Any] = declaration
         self.events: Topic[Any] = declaration.events
-        self.topics = topics
+        self.topics: Topics = topics
         self.entries: dict[object, dict[Entry, None]] = {}
-        self.size = 0
+        self.size: int = 0
         self.locks: dict[object, deque[KeyLock]] = {}
         """By key: who holds its lock, then who waits for it."""
 

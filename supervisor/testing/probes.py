@@ -32,7 +32,6 @@ __all__ = ["Heard", "NotReceived", "Probe", "Unanswered"]
 M = TypeVar("M")
 N = TypeVar("N")
 R = TypeVar("R")
-Q = TypeVar("Q", bound=Request[Any])
 
 
 @frozen
@@ -102,7 +101,7 @@ class Probe(Generic[M]):
         """How its lives ended, but for those that were killed."""
         self.lives = 0
         """How many it has had."""
-        self.forgotten = 0
+        self.forgotten: int = 0
         self._accepts = accepts
         self._script: dict[type, Callable[[_Stand, Any], Any]] = {}
         self._unasked: deque[Heard[M]] = deque(maxlen=capacity)
@@ -167,7 +166,7 @@ class Probe(Generic[M]):
         self._script[kind] = lambda stand, message: value
         return self
 
-    def answers_by(self, kind: type[Q], function: Callable[[Q], Any]) -> Self:
+    def answers_by(self, kind: type[N], function: Callable[[N], Any]) -> Self:
         """From now on a request or message of this class is given to a function, sync or async; its result is the answer."""
         self._script[kind] = lambda stand, message: function(message)
         return self

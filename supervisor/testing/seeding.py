@@ -64,7 +64,7 @@ class Trace:
 
     def __init__(self, expected: Trace | None = None) -> None:
         self.lines: list[str] = []
-        self.count = 0
+        self.count: int = 0
         self.difference: tuple[int, str | None, str | None] | None = None
         self._rest = 0
         self._expected = expected
@@ -117,8 +117,8 @@ class SeededRun:
 
     def begin(self) -> None:
         """All numbers from the beginning: one loop runs after another, where a test is run with many examples."""
-        self.schedule = random.Random(f"{self.seed} schedule")
-        self.trees = random.Random(f"{self.seed} trees")
+        self.schedule: random.Random = random.Random(f"{self.seed} schedule")
+        self.trees: random.Random = random.Random(f"{self.seed} trees")
         self._program = random.Random(f"{self.seed} program").getstate()
 
     def adopt(self, context: Context) -> None:

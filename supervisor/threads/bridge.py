@@ -46,7 +46,7 @@ class Bridge:
     """
 
     def __init__(self, failure: Callable[[], BaseException | None]) -> None:
-        self.closed = False
+        self.closed: bool = False
         self.readers: WeakSet[Leftover] = WeakSet()
         """Whose owners may go on reading when the loop has ended."""
         self._failure = failure

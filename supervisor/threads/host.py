@@ -31,7 +31,7 @@ class Host:
         """What came out of the tree, known when it has ended."""
         self._open_tree = open_tree
         self._name = name
-        self.bridge = Bridge(self._failed_with)
+        self.bridge: Bridge = Bridge(self._failed_with)
         """The way in."""
         self._root: Root | None = None
         self._stopper: anyio.CancelScope | None = None

@@ -55,9 +55,10 @@ def test_what_an_operator_is_answered_depends_on_the_childs_phase(phase: str, ve
     assert nursery.answer is None if expected is None else isinstance(nursery.answer, expected), nursery.answer
 
 
+@pytest.mark.item(86)
 @pytest.mark.parametrize("verb", ["add", "terminate", "resurrect", "delete"])
 @pytest.mark.parametrize("stage", ["before the beginning", "after the end"])
-def test_a_supervisor_without_a_life_answers_that_there_is_none(stage: str, verb: str) -> None:  # 86
+def test_a_supervisor_without_a_life_answers_that_there_is_none(stage: str, verb: str) -> None:
     nursery = Nursery(top("a"), begin=False)
     if stage == "after the end":
         nursery.tell(d.Begin(), d.StopSupervisor(Shutdown()))
@@ -65,21 +66,24 @@ def test_a_supervisor_without_a_life_answers_that_there_is_none(stage: str, verb
     assert isinstance(nursery.answer, NoSuchActor)
 
 
+@pytest.mark.item(79)
 @pytest.mark.parametrize("restart", [PERMANENT, TRANSIENT])
-def test_a_terminated_child_stays_down_and_known(restart: Restart) -> None:  # 79
+def test_a_terminated_child_stays_down_and_known(restart: Restart) -> None:
     nursery = Nursery(top(child("a", restart)))
     assert nursery.terminate("a") == "-a1 close:a"
     assert nursery.phases == {"a": "stopped"}
 
 
-def test_a_terminated_temporary_child_is_forgotten() -> None:  # 79, 85
+@pytest.mark.item(79, 85)
+def test_a_terminated_temporary_child_is_forgotten() -> None:
     nursery = Nursery(top(child("a", TEMPORARY)))
     assert nursery.terminate("a") == "-a1 forget:a"
     nursery.resurrect("a")
     assert isinstance(nursery.answer, ChildNotFound)
 
 
-def test_terminate_is_answered_when_the_child_has_ended_and_not_before() -> None:  # 71
+@pytest.mark.item(71)
+def test_terminate_is_answered_when_the_child_has_ended_and_not_before() -> None:
     nursery = Nursery(top("a"), slow="a")
     nursery.starts("a")
     assert nursery.terminate("a") == "-a1"
@@ -90,14 +94,16 @@ def test_terminate_is_answered_when_the_child_has_ended_and_not_before() -> None
     assert nursery.answers == {first: None, nursery.call: None}
 
 
-def test_terminate_cancels_a_restart_for_good() -> None:  # 81
+@pytest.mark.item(81)
+def test_terminate_cancels_a_restart_for_good() -> None:
     nursery = Nursery(top(child("a", backoff=Backoff(1.0, jitter=0.0))))
     nursery.ends("a")
     assert nursery.terminate("a") == "a:cancel close:a"
     assert nursery.tell(d.Due("a", 1)) == ""
 
 
-def test_terminate_of_a_starting_child_fails_the_start_that_was_asked_for() -> None:  # 79, 21
+@pytest.mark.item(21, 79)
+def test_terminate_of_a_starting_child_fails_the_start_that_was_asked_for() -> None:
     nursery = Nursery(top("z"), slow="a")
     nursery.add("a")
     start = nursery.call
@@ -109,8 +115,9 @@ def test_terminate_of_a_starting_child_fails_the_start_that_was_asked_for() -> N
     assert nursery.answer is None
 
 
+@pytest.mark.item(79)
 @pytest.mark.parametrize("strategy", [ONE_FOR_ALL, REST_FOR_ONE])
-def test_a_child_terminated_in_a_group_restart_is_left_out_of_it(strategy: Strategy) -> None:  # 79
+def test_a_child_terminated_in_a_group_restart_is_left_out_of_it(strategy: Strategy) -> None:
     nursery = Nursery(top("a", "b", "c", strategy=strategy), slow="b")
     nursery.starts("b")
     nursery.ends("a")
@@ -120,7 +127,8 @@ def test_a_child_terminated_in_a_group_restart_is_left_out_of_it(strategy: Strat
     assert nursery.phases["c"] == "stopped"
 
 
-def test_a_hand_restart_that_fails_leaves_the_child_stopped_and_known() -> None:  # 83
+@pytest.mark.item(83)
+def test_a_hand_restart_that_fails_leaves_the_child_stopped_and_known() -> None:
     nursery = Nursery(top("a", "b"))
     nursery.terminate("a")
     nursery.failing = {"a"}
@@ -130,8 +138,9 @@ def test_a_hand_restart_that_fails_leaves_the_child_stopped_and_known() -> None:
     assert nursery.machine.restarts_in_window(0.0) == 0
 
 
+@pytest.mark.item(53, 83)
 @pytest.mark.parametrize("how", ["hand restart", "end"])
-def test_a_child_whose_first_start_came_to_nothing_comes_back_with_its_group_like_any_other(how: str) -> None:  # 53, 83
+def test_a_child_whose_first_start_came_to_nothing_comes_back_with_its_group_like_any_other(how: str) -> None:
     nursery = Nursery(top("a", "b", "c", strategy=ONE_FOR_ALL), slow="b")
     if how == "hand restart":
         nursery.starts("b")
@@ -146,14 +155,16 @@ def test_a_child_whose_first_start_came_to_nothing_comes_back_with_its_group_lik
     assert nursery.ends("b").startswith("-a2 +a3 +b"), "a failure to restart, and no failed first start"
 
 
-def test_the_first_start_goes_on_behind_a_hung_child_that_is_terminated() -> None:  # 11, 163
+@pytest.mark.item(11, 163)
+def test_the_first_start_goes_on_behind_a_hung_child_that_is_terminated() -> None:
     nursery = Nursery(top("a", "b"), slow="a")
     assert nursery.overruns("a") == ""
     assert nursery.terminate("a") == "-a1 +b1 ready"
     assert isinstance(nursery.answer, Unstopped)
 
 
-def test_terminate_answers_who_waits_for_the_childs_turn_in_a_group() -> None:  # 79, 21
+@pytest.mark.item(21, 79)
+def test_terminate_answers_who_waits_for_the_childs_turn_in_a_group() -> None:
     nursery = Nursery(top("a", "b", strategy=ONE_FOR_ALL), slow="b")
     nursery.starts("b")
     nursery.ends("a")
@@ -164,14 +175,16 @@ def test_terminate_answers_who_waits_for_the_childs_turn_in_a_group() -> None:  
     assert nursery.answer is None
 
 
-def test_terminate_is_answered_when_the_child_says_ignore_instead() -> None:  # 17, 71
+@pytest.mark.item(17, 71)
+def test_terminate_is_answered_when_the_child_says_ignore_instead() -> None:
     nursery = Nursery(top("a"), slow="a")
     nursery.terminate("a")
     assert nursery.tell(d.Ignored("a", 1)) == "close:a ready"
     assert nursery.answer is None
 
 
-def test_a_hand_restart_sets_the_delay_back() -> None:  # 193
+@pytest.mark.item(193)
+def test_a_hand_restart_sets_the_delay_back() -> None:
     nursery = Nursery(top(child("a", backoff=Backoff(1.0, jitter=0.0))))
     nursery.ends("a")
     nursery.terminate("a")
@@ -179,14 +192,16 @@ def test_a_hand_restart_sets_the_delay_back() -> None:  # 193
     assert nursery.ends("a") == "a:1s"
 
 
-def test_who_is_not_known_is_not_found_even_while_all_stop() -> None:  # 82
+@pytest.mark.item(82)
+def test_who_is_not_known_is_not_found_even_while_all_stop() -> None:
     nursery = Nursery(top("a"), slow="a")
     nursery.stop()
     nursery.resurrect("nobody")
     assert isinstance(nursery.answer, ChildNotFound)
 
 
-def test_a_hand_restart_that_nobody_waits_for_and_someone_terminates_leaves_the_child_stopped() -> None:  # 79, 172
+@pytest.mark.item(79, 172)
+def test_a_hand_restart_that_nobody_waits_for_and_someone_terminates_leaves_the_child_stopped() -> None:
     nursery = Nursery(top("a"), slow="a")
     nursery.starts("a")
     nursery.terminate("a")
@@ -198,7 +213,8 @@ def test_a_hand_restart_that_nobody_waits_for_and_someone_terminates_leaves_the_
     assert nursery.phases == {"a": "stopped"}
 
 
-def test_nobody_is_brought_back_by_a_supervisor_that_stops() -> None:  # 25
+@pytest.mark.item(25)
+def test_nobody_is_brought_back_by_a_supervisor_that_stops() -> None:
     nursery = Nursery(top("a", "b"), slow="a")
     nursery.terminate("b")
     nursery.stop()
@@ -206,7 +222,8 @@ def test_nobody_is_brought_back_by_a_supervisor_that_stops() -> None:  # 25
     assert isinstance(nursery.answer, NoSuchActor)
 
 
-def test_a_deleted_child_is_unknown() -> None:  # 84
+@pytest.mark.item(84)
+def test_a_deleted_child_is_unknown() -> None:
     nursery = Nursery(top("a"))
     nursery.terminate("a")
     assert nursery.delete("a") == "forget:a"
@@ -214,14 +231,16 @@ def test_a_deleted_child_is_unknown() -> None:  # 84
     assert isinstance(nursery.answer, ChildNotFound)
 
 
-def test_a_start_that_nobody_waits_for_is_undone() -> None:  # 91, 169, 172
+@pytest.mark.item(91, 169, 172)
+def test_a_start_that_nobody_waits_for_is_undone() -> None:
     nursery = Nursery(top("z"), slow="a")
     nursery.add("a")
     assert nursery.abandon("a") == "-a1"
     assert nursery.ends("a", Shutdown()) == "forget:a"
 
 
-def test_a_hand_restart_that_nobody_waits_for_is_undone() -> None:  # 172
+@pytest.mark.item(172)
+def test_a_hand_restart_that_nobody_waits_for_is_undone() -> None:
     nursery = Nursery(top("a"), slow="a")
     nursery.starts("a")
     nursery.terminate("a")
@@ -232,8 +251,9 @@ def test_a_hand_restart_that_nobody_waits_for_is_undone() -> None:  # 172
     assert nursery.phases == {"a": "stopped"}
 
 
+@pytest.mark.item(172)
 @pytest.mark.parametrize("known", [True, False])
-def test_a_start_that_nobody_waits_for_is_undone_before_its_turn_in_a_group(known: bool) -> None:  # 172
+def test_a_start_that_nobody_waits_for_is_undone_before_its_turn_in_a_group(known: bool) -> None:
     nursery = Nursery(top("a", "b", *(["c"] if known else []), strategy=ONE_FOR_ALL), slow="b")
     nursery.starts("b")
     if known:
@@ -250,7 +270,16 @@ def test_a_start_that_nobody_waits_for_is_undone_before_its_turn_in_a_group(know
     assert nursery.ends("b", Shutdown()) == "+a2 +b2"
 
 
-def test_nobody_else_can_undo_a_start() -> None:  # 172
+@pytest.mark.item(43, 79)
+def test_a_start_that_crosses_its_stop_is_stopped_all_the_same() -> None:
+    nursery = Nursery(top("a"), slow="a")
+    assert nursery.terminate("a") == "-a1"
+    assert nursery.starts("a") == ""
+    assert nursery.phases == {"a": "stopping"}
+
+
+@pytest.mark.item(172)
+def test_nobody_else_can_undo_a_start() -> None:
     nursery = Nursery(top("z"), slow="a")
     nursery.add("a")
     assert nursery.tell(d.Abandon("a", "somebody else")) == ""
@@ -258,7 +287,8 @@ def test_nobody_else_can_undo_a_start() -> None:  # 172
     assert nursery.answer is None
 
 
-def test_a_hand_restart_that_nobody_waits_for_is_done_by_the_group_restart_that_crosses_it() -> None:  # 53, 172
+@pytest.mark.item(53, 172)
+def test_a_hand_restart_that_nobody_waits_for_is_done_by_the_group_restart_that_crosses_it() -> None:
     nursery = Nursery(top(child("a", TRANSIENT), "b", strategy=ONE_FOR_ALL), slow="a")
     nursery.starts("a")
     nursery.terminate("a")
@@ -272,7 +302,8 @@ def test_a_hand_restart_that_nobody_waits_for_is_done_by_the_group_restart_that_
     assert nursery.answer.reason == Normal()
 
 
-def test_a_start_that_is_done_is_not_undone() -> None:  # 172
+@pytest.mark.item(172)
+def test_a_start_that_is_done_is_not_undone() -> None:
     nursery = Nursery(top("z"))
     nursery.add("a")
     assert nursery.abandon("a") == ""

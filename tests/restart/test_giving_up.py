@@ -31,7 +31,8 @@ def test_who_is_given_up_is_parked_and_its_siblings_live_on(strategy: Strategy, 
     assert nursery.phases["a"] == "gave up"
 
 
-def test_a_restart_that_did_not_happen_is_not_counted() -> None:  # D16, 38
+@pytest.mark.item(38)
+def test_a_restart_that_did_not_happen_is_not_counted() -> None:  # D16
     intensity = Intensity(1, 10.0, exhausted=Exhausted.GIVE_UP)
     nursery = Nursery(top("a", "b", "c", intensity=intensity))
     nursery.ends("a")
@@ -81,8 +82,9 @@ def test_a_parked_child_that_cannot_be_brought_back_stays_parked(spec: Superviso
     assert nursery.phases["a"] == "gave up"
 
 
+@pytest.mark.item(172)
 @PARKED_IN
-def test_a_parked_child_stays_parked_if_nobody_waits_for_its_hand_restart(spec: SupervisorSpec) -> None:  # D16, 172
+def test_a_parked_child_stays_parked_if_nobody_waits_for_its_hand_restart(spec: SupervisorSpec) -> None:  # D16
     nursery = parked(spec)
     nursery.slow = {"a"}
     nursery.resurrect("a")
@@ -103,7 +105,18 @@ def test_who_terminates_a_parked_child_while_it_is_brought_back_has_it_stopped(s
     assert nursery.phases.get("a", "forgotten") == ("forgotten" if nursery.machine.dynamic else "stopped")
 
 
-def test_a_parked_child_that_is_terminated_is_no_longer_parked_whatever_was_tried_before() -> None:  # D16, 79
+@pytest.mark.item(53)
+def test_who_has_a_parked_child_stopped_while_it_is_brought_back_has_it_back_with_its_group() -> None:  # D16
+    nursery = parked(top("z", strategy=ONE_FOR_ALL, intensity=LENIENT))
+    nursery.slow = {"a"}
+    nursery.resurrect("a")
+    nursery.terminate("a")
+    nursery.ends("a", Shutdown())
+    assert nursery.ends("z") == "+z3 +a4"
+
+
+@pytest.mark.item(79)
+def test_a_parked_child_that_is_terminated_is_no_longer_parked_whatever_was_tried_before() -> None:  # D16
     nursery = parked(top("z", intensity=LENIENT))
     nursery.slow = {"a"}
     nursery.resurrect("a")
@@ -114,7 +127,8 @@ def test_a_parked_child_that_is_terminated_is_no_longer_parked_whatever_was_trie
     assert nursery.phases["a"] == "stopped"
 
 
-def test_a_parked_child_that_hangs_while_it_is_brought_back_is_parked_again() -> None:  # D16, 163
+@pytest.mark.item(163)
+def test_a_parked_child_that_hangs_while_it_is_brought_back_is_parked_again() -> None:  # D16
     nursery = parked(top("z", intensity=LENIENT))
     nursery.slow = {"a"}
     nursery.resurrect("a")
@@ -123,7 +137,8 @@ def test_a_parked_child_that_hangs_while_it_is_brought_back_is_parked_again() ->
     assert nursery.phases["a"] == "gave up"
 
 
-def test_a_parked_child_that_is_brought_back_and_says_ignore_is_no_longer_parked() -> None:  # D16, 17
+@pytest.mark.item(17)
+def test_a_parked_child_that_is_brought_back_and_says_ignore_is_no_longer_parked() -> None:  # D16
     nursery = parked(top("z", intensity=LENIENT))
     nursery.ignoring = {"a"}
     assert nursery.resurrect("a") == "+a3 close:a"
@@ -131,7 +146,8 @@ def test_a_parked_child_that_is_brought_back_and_says_ignore_is_no_longer_parked
     assert nursery.phases["a"] == "stopped"
 
 
-def test_a_group_restart_leaves_out_a_parked_child_whose_hand_restart_nobody_waits_for() -> None:  # D16, 172
+@pytest.mark.item(172)
+def test_a_group_restart_leaves_out_a_parked_child_whose_hand_restart_nobody_waits_for() -> None:  # D16
     nursery = parked(top("z", strategy=ONE_FOR_ALL, intensity=LENIENT))
     nursery.slow = {"a"}
     nursery.resurrect("a")
@@ -142,7 +158,8 @@ def test_a_group_restart_leaves_out_a_parked_child_whose_hand_restart_nobody_wai
     assert nursery.phases["a"] == "gave up"
 
 
-def test_a_refill_goes_on_behind_a_child_that_is_given_up_in_it() -> None:  # D16, 53
+@pytest.mark.item(53)
+def test_a_refill_goes_on_behind_a_child_that_is_given_up_in_it() -> None:  # D16
     nursery = Nursery(top("a", "b", "c", strategy=ONE_FOR_ALL, intensity=LENIENT), slow="b")
     nursery.starts("b")
     nursery.ends("a")
@@ -152,15 +169,17 @@ def test_a_refill_goes_on_behind_a_child_that_is_given_up_in_it() -> None:  # D1
     assert nursery.ends("b") == "gave-up:b close:b +c2"
 
 
-def test_a_failure_that_is_one_too_many_is_reported_with_its_reason_and_the_limit() -> None:  # 46, D16
+@pytest.mark.item(46)
+def test_a_failure_that_is_one_too_many_is_reported_with_its_reason_and_the_limit() -> None:  # D16
     intensity = Intensity(0, 10.0, exhausted=Exhausted.GIVE_UP)
     nursery = Nursery(top("a", intensity=intensity))
     nursery.ends("a")
     assert d.GaveUp("a", BOOM, str(intensity), escalates=False) in nursery.effects
 
 
+@pytest.mark.item(194)
 @pytest.mark.parametrize("exhausted", Exhausted)
-def test_so_many_failures_in_a_row_are_reported_as_that(exhausted: Exhausted) -> None:  # 194
+def test_so_many_failures_in_a_row_are_reported_as_that(exhausted: Exhausted) -> None:
     backoff = Backoff(1.0, jitter=0.0, give_up_after=1)
     nursery = Nursery(top(child("a", backoff=backoff), intensity=Intensity(9, 10.0, exhausted=exhausted)))
     nursery.ends("a")

@@ -7,8 +7,9 @@ from itertools import product
 import pytest
 
 from supervisor import decisions as d
+from supervisor.errors import NoSuchActor
 from supervisor.exits import Shutdown
-from supervisor.restart import Stage
+from supervisor.restart import RestartMachine, Stage
 from supervisor.spec import Intensity, Scope, Strategy, SupervisorSpec
 from tests.restart.support import BOOM, ONE_FOR_ALL, Nursery, dynamic, top
 
@@ -39,6 +40,19 @@ def test_a_copy_has_spent_what_the_original_has(scope: Scope) -> None:
     twin.decide(d.Ended("a", 2, BOOM), 0.0, 0.5)
     assert twin.restarts_in_window(0.0) == 2
     assert nursery.machine.restarts_in_window(0.0) == 1
+
+
+def test_a_machine_speaks_of_its_path_in_the_tree() -> None:
+    machine = RestartMachine(top("a"), "root/top")
+    (answer,) = machine.decide(d.Terminate("a", "call"), 0.0, 0.5)
+    assert isinstance(answer, d.Answer)
+    assert isinstance(answer.error, NoSuchActor)
+    assert answer.error.path == "root/top"
+
+
+def test_a_copy_of_a_machine_that_has_not_begun_begins_for_itself() -> None:
+    machine = RestartMachine(top("a"))
+    assert machine.copy().decide(d.Begin(), 0.0, 0.5) == machine.decide(d.Begin(), 0.0, 0.5) == [d.StartLife("a", 1)]
 
 
 def test_a_copy_goes_its_own_way() -> None:

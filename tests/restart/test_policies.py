@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from supervisor import decisions as d
-from supervisor.errors import SpecError
+from supervisor.errors import SpecError, StartError
 from supervisor.exits import ExitReason, Failed, Ignore, Killed, Normal, Shutdown, Stop, TreeStop
 from supervisor.policies import OnError, policy_for, rules
 from supervisor.spec import AutoShutdown, Intensity, Restart, Strategy
@@ -155,6 +155,15 @@ def test_who_contained_the_request_is_not_restarted_and_its_siblings_live_on(str
 def test_who_contained_the_request_is_a_significant_end() -> None:
     nursery = Nursery(top("a", child("b", TRANSIENT, significant=True), auto_shutdown=AutoShutdown.ANY_SIGNIFICANT))
     assert nursery.ends("b", CONTAINED) == "close:b -a1 finish:shutdown"
+
+
+@pytest.mark.item(21, 112)
+def test_who_waits_for_a_start_that_asks_for_the_end_of_the_tree_is_told_why() -> None:
+    nursery = Nursery(top("z"), slow="a")
+    nursery.add("a")
+    assert nursery.ends("a", REQUEST).startswith("forget:a -z1 finish")
+    assert isinstance(nursery.answer, StartError)
+    assert nursery.answer.reason == REQUEST
 
 
 @pytest.mark.item(112)

@@ -17,22 +17,25 @@ def test_the_restart_type_says_who_comes_back(strategy: Strategy, restart: Resta
         assert nursery.ends("a", reason) == COMES_BACK[restart, how], reason
 
 
+@pytest.mark.item(26, 41)
 @pytest.mark.parametrize("restart", Restart)
-def test_only_restarts_are_counted(restart: Restart) -> None:  # 26, 41
+def test_only_restarts_are_counted(restart: Restart) -> None:
     for reason in [*CLEAN, *CRASHES]:
         nursery = Nursery(top(child("a", restart)))
         restarted = "+a2" in nursery.ends("a", reason)
         assert nursery.machine.restarts_in_window(0.0) == restarted
 
 
-def test_the_id_of_a_temporary_child_is_free_when_it_has_ended() -> None:  # 29
+@pytest.mark.item(29)
+def test_the_id_of_a_temporary_child_is_free_when_it_has_ended() -> None:
     nursery = Nursery(top(child("a", TEMPORARY)))
     nursery.ends("a")
     assert nursery.add("a") == "+a1"
     assert nursery.answer is None
 
 
-def test_a_finished_transient_child_can_be_brought_back() -> None:  # 30
+@pytest.mark.item(30)
+def test_a_finished_transient_child_can_be_brought_back() -> None:
     nursery = Nursery(top(child("a", TRANSIENT)))
     nursery.ends("a", Normal())
     assert nursery.resurrect("a") == "+a2"

@@ -13,7 +13,8 @@ from supervisor.spec import Restart, Strategy
 from tests.restart.support import BOOM, CTRL_C, ONE_FOR_ALL, REST_FOR_ONE, Nursery, child, dynamic, top
 
 
-def test_static_children_stop_in_reverse_order_one_at_a_time() -> None:  # 60
+@pytest.mark.item(60)
+def test_static_children_stop_in_reverse_order_one_at_a_time() -> None:
     nursery = Nursery(top("a", "b", "c"), slow="abc")
     for key in "abc":
         nursery.starts(key)
@@ -23,10 +24,11 @@ def test_static_children_stop_in_reverse_order_one_at_a_time() -> None:  # 60
     assert nursery.ends("a", Shutdown()) == "finish:shutdown"
 
 
+@pytest.mark.item(66, 67)
 @pytest.mark.parametrize(
     ("restart", "reason"), [*product(Restart, [Normal(), Shutdown(), Shutdown("x"), BOOM, Killed()])], ids=str
 )
-def test_who_ends_by_itself_during_the_shutdown_stays_down(restart: Restart, reason: ExitReason) -> None:  # 66, 67
+def test_who_ends_by_itself_during_the_shutdown_stays_down(restart: Restart, reason: ExitReason) -> None:
     nursery = Nursery(top(child("a", restart), "b", child("c", restart)), slow="b")
     nursery.starts("b")
     assert nursery.stop() == "-c1 -b1"
@@ -34,7 +36,8 @@ def test_who_ends_by_itself_during_the_shutdown_stays_down(restart: Restart, rea
     assert nursery.ends("b", BOOM) == "finish:shutdown"
 
 
-def test_a_stop_ends_a_restart_loop_and_its_delay() -> None:  # 68, 195
+@pytest.mark.item(68, 195)
+def test_a_stop_ends_a_restart_loop_and_its_delay() -> None:
     nursery = Nursery(top(child("a", backoff=Backoff(1.0, jitter=0.0)), "b"))
     assert nursery.ends("a") == "a:1s"
     assert nursery.stop() == "a:cancel -b1 finish:shutdown"
@@ -42,14 +45,16 @@ def test_a_stop_ends_a_restart_loop_and_its_delay() -> None:  # 68, 195
     assert nursery.due("a") == ""
 
 
-def test_a_stop_interrupts_a_child_that_is_starting() -> None:  # 171
+@pytest.mark.item(171)
+def test_a_stop_interrupts_a_child_that_is_starting() -> None:
     nursery = Nursery(top("a", "b", "c"), slow="b")
     assert nursery.stop() == "-b1"
     assert nursery.ends("b", Shutdown()) == "-a1 finish:shutdown"
 
 
+@pytest.mark.item(68)
 @pytest.mark.parametrize("strategy", [ONE_FOR_ALL, REST_FOR_ONE])
-def test_a_stop_overtakes_a_group_restart(strategy: Strategy) -> None:  # 68
+def test_a_stop_overtakes_a_group_restart(strategy: Strategy) -> None:
     nursery = Nursery(top("a", "b", "c", strategy=strategy), slow="c")
     nursery.starts("c")
     nursery.ends("b")
@@ -57,7 +62,8 @@ def test_a_stop_overtakes_a_group_restart(strategy: Strategy) -> None:  # 68
     assert nursery.ends("c", Shutdown()).endswith("-a1 finish:shutdown" if strategy is REST_FOR_ONE else "finish:shutdown")
 
 
-def test_dynamic_children_stop_all_at_once() -> None:  # 72
+@pytest.mark.item(72)
+def test_dynamic_children_stop_all_at_once() -> None:
     nursery = Nursery(dynamic(), slow="abc")
     for key in "abc":
         nursery.add(key)
@@ -68,7 +74,8 @@ def test_dynamic_children_stop_all_at_once() -> None:  # 72
     assert nursery.ends("a", Shutdown()) == "finish:shutdown"
 
 
-def test_a_dynamic_child_that_is_stopping_already_is_not_asked_again() -> None:  # 72
+@pytest.mark.item(72)
+def test_a_dynamic_child_that_is_stopping_already_is_not_asked_again() -> None:
     nursery = Nursery(dynamic(), slow="ab")
     nursery.add("a")
     nursery.add("b")
@@ -76,7 +83,8 @@ def test_a_dynamic_child_that_is_stopping_already_is_not_asked_again() -> None: 
     assert nursery.stop() == "-b1"
 
 
-def test_who_waits_for_a_start_that_a_stop_interrupts_is_answered_when_it_has_ended() -> None:  # 21, 171
+@pytest.mark.item(21, 171)
+def test_who_waits_for_a_start_that_a_stop_interrupts_is_answered_when_it_has_ended() -> None:
     nursery = Nursery(top("z"), slow="a")
     nursery.add("a")
     assert nursery.stop() == "-a1"
@@ -92,14 +100,16 @@ def test_the_first_reason_to_stop_is_the_reason() -> None:
     assert nursery.ends("a", Shutdown()) == "finish:shutdown (first)"
 
 
+@pytest.mark.item(166)
 @pytest.mark.parametrize("strategy", Strategy)
 @pytest.mark.parametrize("restart", Restart)
-def test_what_is_no_exception_ends_the_tree_in_order(strategy: Strategy, restart: Restart) -> None:  # 166
+def test_what_is_no_exception_ends_the_tree_in_order(strategy: Strategy, restart: Restart) -> None:
     nursery = Nursery(top("a", child("b", restart), "c", strategy=strategy))
     assert nursery.ends("b", CTRL_C).split()[-3:] == ["-c1", "-a1", "finish:KeyboardInterrupt"]
 
 
-def test_who_waits_for_a_start_that_ends_the_tree_is_told_why() -> None:  # 21, 166
+@pytest.mark.item(21, 166)
+def test_who_waits_for_a_start_that_ends_the_tree_is_told_why() -> None:
     nursery = Nursery(top("z"), slow="a")
     nursery.add("a")
     assert nursery.ends("a", CTRL_C) == "forget:a -z1 finish:KeyboardInterrupt"
@@ -107,7 +117,8 @@ def test_who_waits_for_a_start_that_ends_the_tree_is_told_why() -> None:  # 21, 
     assert nursery.answer.reason == CTRL_C
 
 
-def test_what_is_no_exception_wins_over_the_reason_of_a_stop_in_progress() -> None:  # 166
+@pytest.mark.item(166)
+def test_what_is_no_exception_wins_over_the_reason_of_a_stop_in_progress() -> None:
     nursery = Nursery(top("a", "b"), slow="a")
     nursery.stop()
     assert nursery.ends("a", CTRL_C).endswith("finish:KeyboardInterrupt")

@@ -30,30 +30,34 @@ def test_the_strategy_says_who_is_restarted_and_in_which_order(strategy: Strateg
     assert nursery.ends(who) == WHO_IS_RESTARTED[strategy, who]
 
 
-def test_none_of_a_group_is_started_before_all_have_ended() -> None:  # 50
+@pytest.mark.item(50)
+def test_none_of_a_group_is_started_before_all_have_ended() -> None:
     nursery = Nursery(top("a", "b", "c", strategy=ONE_FOR_ALL), slow="b")
     nursery.starts("b")
     assert nursery.ends("a") == "-c1 -b1"
     assert nursery.ends("b", Shutdown()) == "+a2 +b2"
 
 
+@pytest.mark.item(51)
 @pytest.mark.parametrize("strategy", [ONE_FOR_ALL, REST_FOR_ONE])
-def test_a_temporary_bystander_is_stopped_and_forgotten(strategy: Strategy) -> None:  # 51
+def test_a_temporary_bystander_is_stopped_and_forgotten(strategy: Strategy) -> None:
     nursery = Nursery(top("a", child("b", TEMPORARY), "c", strategy=strategy))
     assert nursery.ends("a") == "-c1 -b1 forget:b +a2 +c2"
     assert nursery.machine.restarts_in_window(0.0) == 1
 
 
+@pytest.mark.item(52)
 @pytest.mark.parametrize("strategy", [ONE_FOR_ALL, REST_FOR_ONE])
 @pytest.mark.parametrize(("restart", "reason"), [(TEMPORARY, BOOM), (TEMPORARY, Normal()), (TRANSIENT, Normal())], ids=str)
-def test_who_does_not_come_back_leaves_the_group_alone(strategy: Strategy, restart: Restart, reason: ExitReason) -> None:  # 52
+def test_who_does_not_come_back_leaves_the_group_alone(strategy: Strategy, restart: Restart, reason: ExitReason) -> None:
     nursery = Nursery(top(child("a", restart), "b", strategy=strategy))
     nursery.ends("a", reason)
     assert nursery.running == "b1"
 
 
+@pytest.mark.item(53)
 @pytest.mark.parametrize("strategy", [ONE_FOR_ALL, REST_FOR_ONE])
-def test_a_group_restart_brings_back_who_was_stopped_finished_or_ignored(strategy: Strategy) -> None:  # 53
+def test_a_group_restart_brings_back_who_was_stopped_finished_or_ignored(strategy: Strategy) -> None:
     nursery = Nursery(top("a", "b", child("c", TRANSIENT), "d", strategy=strategy), begin=False)
     nursery.ignoring = {"d"}
     nursery.tell(d.Begin())
@@ -63,7 +67,8 @@ def test_a_group_restart_brings_back_who_was_stopped_finished_or_ignored(strateg
     assert nursery.ends("a") == "+a2 +b2 +c2 +d2"
 
 
-def test_under_one_for_all_a_failed_start_in_the_refill_takes_all_down_again() -> None:  # 54
+@pytest.mark.item(54)
+def test_under_one_for_all_a_failed_start_in_the_refill_takes_all_down_again() -> None:
     nursery = Nursery(top("a", "b", "c", strategy=ONE_FOR_ALL), slow="c")
     nursery.starts("c")
     assert nursery.ends("a") == "-c1"
@@ -72,7 +77,8 @@ def test_under_one_for_all_a_failed_start_in_the_refill_takes_all_down_again() -
     assert nursery.machine.restarts_in_window(0.0) == 2
 
 
-def test_under_rest_for_one_a_failed_start_in_the_refill_resumes_at_the_child_that_failed() -> None:  # 55
+@pytest.mark.item(55)
+def test_under_rest_for_one_a_failed_start_in_the_refill_resumes_at_the_child_that_failed() -> None:
     nursery = Nursery(top("a", "b", "c", "d", strategy=REST_FOR_ONE), slow="c")
     nursery.starts("c")
     nursery.ends("b")
@@ -82,22 +88,25 @@ def test_under_rest_for_one_a_failed_start_in_the_refill_resumes_at_the_child_th
     assert nursery.running == "a1 b2 c3 d2"
 
 
-def test_during_such_a_retry_each_child_shows_where_it_is() -> None:  # 56
+@pytest.mark.item(56)
+def test_during_such_a_retry_each_child_shows_where_it_is() -> None:
     backoff = Backoff(1.0, jitter=0.0)
     nursery = Nursery(top("a", child("b", backoff=backoff), "c", strategy=REST_FOR_ONE))
     assert nursery.ends("b") == "b:1s -c1"
     assert nursery.phases == {"a": "running", "b": "restarting", "c": "stopped"}
 
 
-def test_a_child_that_was_added_comes_last() -> None:  # 57
+@pytest.mark.item(57)
+def test_a_child_that_was_added_comes_last() -> None:
     nursery = Nursery(top("a", "b", strategy=ONE_FOR_ALL))
     nursery.add("0")
     assert nursery.ends("a") == "-01 -b1 +a2 +b2 +02"
     assert nursery.stop() == "-02 -b2 -a2 finish:shutdown"
 
 
+@pytest.mark.item(53, 55)
 @pytest.mark.parametrize("fails", ["d", "z"])
-def test_a_failure_behind_the_refill_does_not_lose_who_still_waits(fails: str) -> None:  # 53, 55
+def test_a_failure_behind_the_refill_does_not_lose_who_still_waits(fails: str) -> None:
     nursery = Nursery(top("a", "b", "c", strategy=REST_FOR_ONE), slow="b")
     nursery.add("d")
     nursery.starts("b")
@@ -111,14 +120,16 @@ def test_a_failure_behind_the_refill_does_not_lose_who_still_waits(fails: str) -
         assert nursery.starts("b") == "+c2 +d2"
 
 
-def test_a_failure_during_the_first_start_does_not_lose_who_has_not_started_yet() -> None:  # 11
+@pytest.mark.item(11)
+def test_a_failure_during_the_first_start_does_not_lose_who_has_not_started_yet() -> None:
     nursery = Nursery(top("a", "b", "c", strategy=REST_FOR_ONE), slow="b")
     nursery.add("z")
     assert nursery.ends("z") == ""
     assert nursery.starts("b") == "+c1 +z2 ready"
 
 
-def test_a_failure_further_left_widens_the_group() -> None:  # 48
+@pytest.mark.item(48)
+def test_a_failure_further_left_widens_the_group() -> None:
     nursery = Nursery(top("a", "b", "c", "d", strategy=REST_FOR_ONE), slow="d")
     nursery.starts("d")
     assert nursery.ends("c") == "-d1"
@@ -126,7 +137,8 @@ def test_a_failure_further_left_widens_the_group() -> None:  # 48
     assert nursery.ends("d", Shutdown()) == "+b2 +c2 +d2"
 
 
-def test_a_child_added_while_the_group_is_cleared_starts_in_its_turn() -> None:  # 57
+@pytest.mark.item(57)
+def test_a_child_added_while_the_group_is_cleared_starts_in_its_turn() -> None:
     nursery = Nursery(top("a", "b", strategy=ONE_FOR_ALL), slow="b")
     nursery.starts("b")
     nursery.ends("a")
@@ -136,7 +148,8 @@ def test_a_child_added_while_the_group_is_cleared_starts_in_its_turn() -> None: 
     assert nursery.answer is None
 
 
-def test_a_refill_goes_on_behind_an_added_child_that_does_not_start() -> None:  # 21, 57
+@pytest.mark.item(21, 57)
+def test_a_refill_goes_on_behind_an_added_child_that_does_not_start() -> None:
     nursery = Nursery(top("a", "b", strategy=ONE_FOR_ALL), slow="b")
     nursery.starts("b")
     nursery.ends("a")
@@ -147,7 +160,8 @@ def test_a_refill_goes_on_behind_an_added_child_that_does_not_start() -> None:  
     assert nursery.starts("b") == "+y1 forget:y +z1"
 
 
-def test_a_refill_goes_on_behind_a_child_that_ends_for_good_in_it() -> None:  # 52, 53
+@pytest.mark.item(52, 53)
+def test_a_refill_goes_on_behind_a_child_that_ends_for_good_in_it() -> None:
     nursery = Nursery(top("a", child("b", TRANSIENT), "c", strategy=ONE_FOR_ALL), slow="b")
     nursery.starts("b")
     nursery.ends("a")
@@ -155,14 +169,16 @@ def test_a_refill_goes_on_behind_a_child_that_ends_for_good_in_it() -> None:  # 
     assert nursery.ends("b", Normal()) == "close:b +c2"
 
 
-def test_a_group_restart_does_not_wait_for_an_operators_stop_outside_the_group() -> None:  # 49
+@pytest.mark.item(49)
+def test_a_group_restart_does_not_wait_for_an_operators_stop_outside_the_group() -> None:
     nursery = Nursery(top("a", "b", "c", strategy=REST_FOR_ONE), slow="a")
     nursery.starts("a")
     assert nursery.terminate("a") == "-a1"
     assert nursery.ends("b") == "-c1 +b2 +c2"
 
 
-def test_an_added_child_that_is_being_undone_is_left_out_of_the_group_restart_that_crosses_it() -> None:  # 53, 172
+@pytest.mark.item(53, 172)
+def test_an_added_child_that_is_being_undone_is_left_out_of_the_group_restart_that_crosses_it() -> None:
     nursery = Nursery(top("a", strategy=ONE_FOR_ALL), slow="z")
     nursery.add("z")
     assert nursery.abandon("z") == "-z1"
@@ -170,7 +186,8 @@ def test_an_added_child_that_is_being_undone_is_left_out_of_the_group_restart_th
     assert nursery.ends("z", Shutdown()) == "forget:z +a2"
 
 
-def test_an_added_child_that_says_ignore_after_a_group_restart_crossed_it_is_kept() -> None:  # 17, 53
+@pytest.mark.item(17, 53)
+def test_an_added_child_that_says_ignore_after_a_group_restart_crossed_it_is_kept() -> None:
     nursery = Nursery(top("a", strategy=ONE_FOR_ALL), slow="z")
     nursery.add("z")
     nursery.ends("a")
@@ -179,7 +196,8 @@ def test_an_added_child_that_says_ignore_after_a_group_restart_crossed_it_is_kep
     assert nursery.answer is None
 
 
-def test_a_temporary_child_being_added_is_started_after_the_group_restart_that_crossed_it() -> None:  # 21, 51
+@pytest.mark.item(21, 51)
+def test_a_temporary_child_being_added_is_started_after_the_group_restart_that_crossed_it() -> None:
     nursery = Nursery(top("a", strategy=ONE_FOR_ALL), slow="z")
     nursery.add("z", TEMPORARY)
     assert nursery.ends("a") == "-z1"
@@ -188,7 +206,8 @@ def test_a_temporary_child_being_added_is_started_after_the_group_restart_that_c
     assert nursery.answer is None
 
 
-def test_an_added_child_whose_start_a_group_restart_crossed_is_still_discarded_if_it_fails() -> None:  # 21
+@pytest.mark.item(21)
+def test_an_added_child_whose_start_a_group_restart_crossed_is_still_discarded_if_it_fails() -> None:
     nursery = Nursery(top("a", strategy=ONE_FOR_ALL), slow="z")
     nursery.add("z")
     nursery.ends("a")
@@ -197,7 +216,8 @@ def test_an_added_child_whose_start_a_group_restart_crossed_is_still_discarded_i
     assert isinstance(nursery.answer, StartError)
 
 
-def test_a_child_below_the_group_can_be_brought_back_while_the_group_is_cleared() -> None:  # 30, 171
+@pytest.mark.item(30, 171)
+def test_a_child_below_the_group_can_be_brought_back_while_the_group_is_cleared() -> None:
     nursery = Nursery(top("a", "b", "c", strategy=REST_FOR_ONE), slow="c")
     nursery.starts("c")
     nursery.terminate("a")

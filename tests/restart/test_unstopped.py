@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from supervisor import decisions as d
 from supervisor.errors import ChildRunning, Unstopped
 from supervisor.exits import Killed, Shutdown
@@ -47,7 +49,8 @@ def test_a_second_group_restart_does_not_lose_the_child_that_does_not_end() -> N
     assert nursery.ends("b", Killed()) == "+b2"
 
 
-def test_a_child_that_ends_late_waits_for_the_group_restart_in_progress() -> None:  # 50
+@pytest.mark.item(50)
+def test_a_child_that_ends_late_waits_for_the_group_restart_in_progress() -> None:
     nursery = Nursery(top("a", "b", "c", strategy=ONE_FOR_ALL), slow="b")
     nursery.starts("b")
     nursery.ends("a")
@@ -58,7 +61,8 @@ def test_a_child_that_ends_late_waits_for_the_group_restart_in_progress() -> Non
     assert nursery.ends("c", Shutdown()) == "+a3 +b2"
 
 
-def test_a_child_that_ends_late_waits_for_the_group_even_if_someone_else_starts_meanwhile() -> None:  # 50
+@pytest.mark.item(50)
+def test_a_child_that_ends_late_waits_for_the_group_even_if_someone_else_starts_meanwhile() -> None:
     nursery = Nursery(top("a", "b", "c", "d", strategy=REST_FOR_ONE), slow="c")
     nursery.starts("c")
     nursery.ends("b")
@@ -72,7 +76,29 @@ def test_a_child_that_ends_late_waits_for_the_group_even_if_someone_else_starts_
     assert nursery.ends("d", Shutdown()) == "+b3 +c2"
 
 
-def test_a_late_child_that_was_terminated_meanwhile_stays_down() -> None:  # 79, 163
+@pytest.mark.item(163)
+def test_a_refill_goes_on_behind_a_child_whose_new_life_hangs_in_its_start() -> None:
+    nursery = Nursery(top("a", "b", "c", strategy=ONE_FOR_ALL), slow="b")
+    nursery.starts("b")
+    nursery.ends("a")
+    assert nursery.ends("b", Shutdown()) == "+a2 +b2"
+    assert nursery.overruns("b") == "+c2"
+
+
+@pytest.mark.item(50, 163)
+def test_a_child_that_ends_late_during_the_refill_is_taken_in_behind_it() -> None:
+    nursery = Nursery(top("a", "b", "c", strategy=ONE_FOR_ALL), slow="bc")
+    nursery.starts("b")
+    nursery.starts("c")
+    assert nursery.ends("a") == "-c1"
+    assert nursery.ends("c", Shutdown()) == "-b1"
+    assert nursery.overruns("b") == "+a2 +c2"
+    assert nursery.ends("b", Killed()) == ""
+    assert nursery.starts("c") == "+b2"
+
+
+@pytest.mark.item(79, 163)
+def test_a_late_child_that_was_terminated_meanwhile_stays_down() -> None:
     nursery = Nursery(top("a", "b", strategy=ONE_FOR_ALL), slow="b")
     nursery.starts("b")
     nursery.ends("a")
@@ -81,7 +107,8 @@ def test_a_late_child_that_was_terminated_meanwhile_stays_down() -> None:  # 79,
     assert nursery.ends("b", Killed()) == "close:b"
 
 
-def test_a_late_child_that_was_forgotten_meanwhile_is_not_missed() -> None:  # 163, 172
+@pytest.mark.item(163, 172)
+def test_a_late_child_that_was_forgotten_meanwhile_is_not_missed() -> None:
     nursery = Nursery(top("a", strategy=ONE_FOR_ALL), slow="z")
     nursery.add("z")
     assert nursery.ends("a") == "-z1"
@@ -109,7 +136,8 @@ def test_the_others_stop_and_the_supervisor_waits_for_the_one_that_does_not_end(
     assert nursery.ends("b", Killed()) == "finish:shutdown"
 
 
-def test_a_refill_is_not_held_up_by_a_child_that_was_terminated_and_does_not_end() -> None:  # 163
+@pytest.mark.item(163)
+def test_a_refill_is_not_held_up_by_a_child_that_was_terminated_and_does_not_end() -> None:
     nursery = Nursery(top("a", "b", "c", strategy=ONE_FOR_ALL), slow="b")
     nursery.starts("b")
     nursery.ends("a")
@@ -143,7 +171,8 @@ def test_who_asked_for_a_start_is_told_that_it_hangs_beyond_its_kill() -> None:
     assert nursery.ends("a", Killed()) == "forget:a"
 
 
-def test_who_waits_for_a_start_that_a_group_restart_crossed_goes_on_waiting_while_the_old_life_hangs() -> None:  # 21, 163
+@pytest.mark.item(21, 163)
+def test_who_waits_for_a_start_that_a_group_restart_crossed_goes_on_waiting_while_the_old_life_hangs() -> None:
     nursery = Nursery(top("a", strategy=ONE_FOR_ALL), slow="z")
     nursery.add("z")
     nursery.ends("a")
@@ -154,7 +183,8 @@ def test_who_waits_for_a_start_that_a_group_restart_crossed_goes_on_waiting_whil
     assert nursery.answer is None
 
 
-def test_a_start_that_is_being_undone_and_hangs_is_not_asked_twice_to_stop() -> None:  # 163, 172
+@pytest.mark.item(163, 172)
+def test_a_start_that_is_being_undone_and_hangs_is_not_asked_twice_to_stop() -> None:
     nursery = Nursery(top("z"), slow="a")
     nursery.add("a")
     assert nursery.abandon("a") == "-a1"
@@ -162,7 +192,8 @@ def test_a_start_that_is_being_undone_and_hangs_is_not_asked_twice_to_stop() -> 
     assert isinstance(nursery.answer, Unstopped)
 
 
-def test_a_child_that_says_ignore_while_its_group_is_stopped_gets_its_turn_again() -> None:  # 53
+@pytest.mark.item(53)
+def test_a_child_that_says_ignore_while_its_group_is_stopped_gets_its_turn_again() -> None:
     nursery = Nursery(top("a", strategy=ONE_FOR_ALL), slow="z")
     nursery.add("z")
     assert nursery.ends("a") == "-z1"
@@ -170,7 +201,8 @@ def test_a_child_that_says_ignore_while_its_group_is_stopped_gets_its_turn_again
     assert nursery.answer == "waits"
 
 
-def test_a_child_that_says_ignore_when_nobody_waits_any_more_is_forgotten() -> None:  # 172
+@pytest.mark.item(172)
+def test_a_child_that_says_ignore_when_nobody_waits_any_more_is_forgotten() -> None:
     nursery = Nursery(top("z"), slow="a")
     nursery.add("a")
     nursery.abandon("a")

@@ -28,6 +28,7 @@ from supervisor import (
 )
 from supervisor.testing import await_restart, crash
 from tests.semantics.actors import (
+    LOOSE,
     Boom,
     Do,
     Get,
@@ -377,3 +378,16 @@ async def test_a_flooded_actor_gives_way_after_about_two_milliseconds(
         while len(handled) < 1_024:
             await anyio.lowlevel.checkpoint()
     assert {after - before for before, after in pairwise(goes)} == {in_one_go}
+
+
+@pytest.mark.item(200)
+async def test_over_several_failures_the_queue_keeps_its_order_and_no_failing_message_runs_again() -> None:
+    journal = Journal()
+    async with opened(tree(actor(journal, "a"), intensity=LOOSE), journal) as root:
+        a = root.child("a")
+        for number in range(6):
+            a.tell(number)
+            a.tell(Boom(str(number)))
+        await settle()
+        assert [line for line in journal.lines if line.startswith("a:")] == [f"a: {number}" for number in range(6)]
+        assert [event.reason for event in journal.of(ChildEnded)] == [f"BoomError: {number}" for number in range(6)]

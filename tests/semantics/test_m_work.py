@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from supervisor import ActorCrashed, ChildEnded, Hung, Restart, Shutdown, Stop
-from supervisor.testing import await_restart
+from supervisor.testing import await_restart, crash
 from tests.semantics.actors import (
     BoomError,
     Do,
@@ -108,3 +108,22 @@ async def test_spawned_work_is_cancelled_when_the_life_stops() -> None:
         await root.child("a").ask(Do(lambda me: me.spawn(work)))
         await settle()
     assert journal.lines == ["+a", "cancelled", "-a"] or journal.lines == ["+a", "-a", "cancelled"]
+
+
+@pytest.mark.item(201)
+async def test_the_next_life_begins_when_what_the_last_one_spawned_has_ended() -> None:
+    journal = Journal()
+
+    async def work() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(2.0)
+            journal("work ended")
+
+    async with opened(tree(actor(journal, "a"))) as root:
+        await root.child("a").ask(Do(lambda me: me.spawn(work)))
+        crash(root.child("a"))
+        await await_restart(root.child("a"), 1)
+        assert journal.lines == ["+a", "-a", "work ended", "+a"]
