@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
+from supervisor.checks import misfit, signature_of
 from supervisor.context import Context
 from supervisor.exits import ExitReason
 from supervisor.mailbox import Reply
@@ -50,8 +51,7 @@ class Actor(Generic[M]):
         for name in cls.__dict__:
             if name in Actor.__dict__ and name not in _OVERRIDABLE and not name.startswith("_"):
                 raise TypeError(f"{cls.__name__}.{name} hides what every actor may do; give yours another name")
-        if "receive" in cls.__dict__:
-            _check_receive(cls)
+        _check_handlers(cls)
         for base in cls.__dict__.get("__orig_bases__", ()):
             origin = get_origin(base)
             if isinstance(origin, type) and issubclass(origin, Actor):
@@ -196,23 +196,39 @@ class Actor(Generic[M]):
         await self.context.shelf.store.flush()
 
 
-def _check_receive(cls: type[Actor[Any]]) -> None:
-    """Refuse a handler that could not be called, or that would handle nothing, when the class is made."""
-    given = cls.__dict__["receive"]
+_HANDLERS = {
+    "receive": ("def receive(self, message)", "take one message", 2),
+    "on_start": ("async def on_start(self)", "be called without arguments", 1),
+    "on_stop": ("async def on_stop(self, reason)", "take the reason", 2),
+}
+"""How each is written, what it must be able to do, and how many arguments it is called with."""
+
+
+def _check_handlers(cls: type[Actor[Any]]) -> None:
+    """Refuse a handler that could not be called, or that would do nothing, when the class is made: its own and a mixin's."""
+    for name in _HANDLERS:
+        owner = next(base for base in cls.__mro__ if name in base.__dict__)
+        if owner is cls or not issubclass(owner, Actor):
+            _check_handler(cls, name, owner.__dict__[name])
+
+
+def _check_handler(cls: type[Actor[Any]], name: str, given: object) -> None:
+    form, duty, count = _HANDLERS[name]
     if inspect.isgeneratorfunction(given) or inspect.isasyncgenfunction(given):
-        raise TypeError(f"{cls.__name__}.receive has a yield, so calling it handles nothing; write return, or await")
+        raise TypeError(f"{cls.__name__}.{name} has a yield, so calling it handles nothing; write return, or await")
     if isinstance(given, staticmethod | classmethod) or not callable(given):
-        raise TypeError(f"{cls.__name__}.receive is a {type(given).__name__}; expected def receive(self, message)")
-    try:
-        signature = inspect.signature(given)
-    except (TypeError, ValueError):
-        return  # it does not show its signature
-    try:
-        signature.bind(None, None)
-    except TypeError as error:
-        raise TypeError(
-            f"{cls.__name__}.receive{signature} cannot take one message; write def receive(self, message)"
-        ) from error
+        raise TypeError(f"{cls.__name__}.{name} is a {type(given).__name__}; expected {form}")
+    problem = misfit(given, *[None] * count)
+    if problem:
+        raise TypeError(f"{cls.__name__}.{name}{signature_of(given)} cannot {duty}; write {form}") from TypeError(problem)
+    if name != "receive" and _is_sync(given):
+        raise TypeError(f"{cls.__name__}.{name} is not async, and is awaited; write {form}")
+
+
+def _is_sync(function: Any) -> bool:
+    """Whether it is certain that what it returns is nothing to wait for: a plain function, under its decorators, too."""
+    inner = inspect.unwrap(function)
+    return inspect.isfunction(inner) and not inspect.iscoroutinefunction(inner) and not inspect.iscoroutinefunction(function)
 
 
 def _message_type(base: type[Actor[Any]], arguments: tuple[Any, ...]) -> Any:

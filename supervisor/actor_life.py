@@ -10,9 +10,9 @@ from supervisor.accepts import accepted_types
 from supervisor.actor import Actor
 from supervisor.child import Life, LifeListener, ignores
 from supervisor.context import Context
-from supervisor.errors import ActorCrashed, Hung
+from supervisor.errors import ActorCrashed, Hung, MailboxFull
 from supervisor.events import HandlerResumed
-from supervisor.exits import ExitReason, Failed, Normal, Shutdown, classify, error_of
+from supervisor.exits import ExitReason, Failed, Ignore, Normal, Shutdown, Stop, classify, error_of
 from supervisor.loop import handle_messages
 from supervisor.mailbox import Envelope, message_of
 from supervisor.parking import give_way
@@ -49,9 +49,11 @@ class ActorLife(Life):
         store: Store,
     ) -> None:
         super().__init__(key, spec, place, incarnation, listener)
-        self._context = Context(place, incarnation, supervisor, store, self._interrupt)
+        self._context = Context(place, incarnation, supervisor, store, self._spawned_failed)
         self._handling_since: float | None = None
         self._initialised = False
+        self._innocent = False
+        """Others ended it, through a link or with a flood: what it remembers has nothing to do with that."""
         self.actor: Actor[Any] | None = None
         """Once it is made; for tests and debugging."""
 
@@ -100,7 +102,8 @@ class ActorLife(Life):
                 return await handle_messages(self._context, actor.receive, watch)
             except Exception as error:
                 reason = classify(error)
-                if policy_for(self._spec.on_error, reason) is not OnError.RESUME or self._context.stopping:
+                ending = _says_stop(error) or self._crash_reason is not None or self._kill_reason is not None
+                if ending or policy_for(self._spec.on_error, reason) is not OnError.RESUME:
                     raise
                 self._resume(reason)
             await give_way()  # a flood of messages that all fail must not starve the others
@@ -126,7 +129,9 @@ class ActorLife(Life):
             raise TypeError(f"ActorSpec({self._spec.id!r}).start returned {actor!r}; expected an Actor")
         if hasattr(actor, "_context"):
             raise TypeError(
-                f"ActorSpec({self._spec.id!r}).start returned an actor that has lived before; make a fresh one each time"
+                f"ActorSpec({self._spec.id!r}).start returned an actor that has lived before; make a fresh one each time: "
+                f"ActorSpec({self._spec.id!r}, {type(actor).__name__}) or functools.partial({type(actor).__name__}, ...), "
+                "not lambda: one"
             )
         actor._context = self._context
         self.actor = actor
@@ -173,6 +178,8 @@ class ActorLife(Life):
 
     def drain(self) -> None:
         """End it when it has handled what is queued. The place takes no more."""
+        if self._overdue and not self._over:
+            self._report_unstopped()  # it was killed before and did not end: whoever asks now is told at once
         self._context.draining = True
         if self.place.inbox is not None:
             self.place.inbox.reader.unpark()
@@ -182,6 +189,7 @@ class ActorLife(Life):
         if self._context.traps_exits:
             self._context.linked_ended(place, reason)
         else:
+            self._innocent = True
             super().linked_ended(place, reason)
 
     def _soft_stop(self) -> None:
@@ -207,15 +215,18 @@ class ActorLife(Life):
     def _release(self, reason: ExitReason) -> None:
         self._settle_in_hand(reason)
         self._context.release(reason)
-        self._context.shelf.end(reason)
+        self._context.shelf.end(Shutdown() if self._innocent else reason)
 
     def crash(self, error: BaseException) -> None:
-        super()._interrupt(Failed(error))
-        self._context.stopping = True
+        self._innocent = self._innocent or isinstance(error, MailboxFull)
+        super().crash(error)
 
-    def _interrupt(self, reason: ExitReason) -> None:
+    def _spawned_failed(self, reason: ExitReason) -> None:
         if (self._stop_reason is not None or self._crash_reason is not None) and isinstance(reason, Failed):
             self._report_hook(repr(reason.error), "a background task")
+        self._interrupt(reason)
+
+    def _interrupt(self, reason: ExitReason) -> None:
         super()._interrupt(reason)
         self._context.stopping = True  # a handler that never waits would otherwise go on to the next message
 
@@ -237,3 +248,10 @@ class ActorLife(Life):
             self._set_timer("watchdog", left, self._check_handling)
         else:
             self.kill(Failed(Hung(self.place.path, type(message_of(self._context.in_hand)).__name__, limit)))
+
+
+def _says_stop(error: BaseException) -> bool:
+    """Whether a handler said that the life is to end: `Stop`, however it is wrapped, is no error to resume from."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup((Stop, Ignore)) is not None
+    return isinstance(error, Stop | Ignore)

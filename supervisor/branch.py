@@ -81,6 +81,7 @@ class Branch:
     ) -> None:
         self.spec = spec
         self.place = place
+        place.kind = "supervisor"
         self.names: Names = Names(names) if spec.scoped else names
         self.store: Store = store if spec.store is None else spec.store
         self.new_handle = new_handle

@@ -171,6 +171,11 @@ class Life:
         """Whether it has started."""
         return self._started
 
+    @property
+    def ending(self) -> bool:
+        """Whether it is to end, whoever wanted it: all that is left is a message in hand and `on_stop`."""
+        return not (self._stop_reason is None and self._crash_reason is None and self._kill_reason is None)
+
     # ---- what subclasses do
 
     async def _live(self) -> ExitReason:

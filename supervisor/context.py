@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
+from supervisor.checks import check_kind
 from supervisor.errors import NoSuchActor
 from supervisor.exits import ExitReason, Failed
 from supervisor.mailbox import Envelope, PendingReply, Reply
@@ -22,10 +23,11 @@ from supervisor.registries.registry import DuplicateRegistry, Owner, Registered,
 from supervisor.registries.registry_view import Registrar
 from supervisor.runtime import Runtime
 from supervisor.shelf import Shelf
-from supervisor.signals import ActorTimer, ExitSignal, Monitor
+from supervisor.signals import SIGNALS_PER_WATCH, ActorTimer, ExitSignal, Monitor
 from supervisor.spawned import Spawned
 from supervisor.spec import Name
 from supervisor.store import Store
+from supervisor.topics import check_topic
 
 if TYPE_CHECKING:
     from supervisor.handle import Supervisor
@@ -112,7 +114,11 @@ class Context:
 
     def after(self, delay: float, message: object, key: object = None, interval: float | None = None) -> ActorTimer:
         self.place.check(message)
-        if not delay >= 0 or (interval is not None and interval <= 0):
+        try:
+            fits = delay >= 0 and (interval is None or interval > 0)
+        except TypeError:
+            fits = False
+        if not fits:
             raise ValueError(f"{self.path} sets a timer of {delay!r} s; expected seconds from 0, and above 0 for every()")
         if key is not None and key in self.timers:
             self.timers[key].cancel()  # also a tick that is queued: a later timer of that key has nothing to do with it
@@ -135,6 +141,7 @@ class Context:
         self.spawned.spawn(function, args)
 
     def monitor(self, target: Ref[Any]) -> Monitor:
+        self._check_ref(target, "monitor")
         self._must_accept(Down, "monitor")
         place = target._place
         monitor = Monitor(self, place, forever=False)
@@ -145,6 +152,7 @@ class Context:
         return monitor
 
     def watch(self, target: Ref[Any]) -> Monitor:
+        self._check_ref(target, "watch")
         for signal in (Down, Up, Gone):
             self._must_accept(signal, "watch")
         place = target._place
@@ -158,6 +166,7 @@ class Context:
         return monitor
 
     def link(self, target: Ref[Any]) -> None:
+        self._check_ref(target, "link")
         place = target._place
         if self.over or place is self.place:
             return
@@ -169,6 +178,7 @@ class Context:
             raise NoSuchActor(place.path)
 
     def unlink(self, target: Ref[Any]) -> None:
+        self._check_ref(target, "unlink")
         if self.over:
             return  # by now the links are the next life's
         self.place.unlink(target._place)
@@ -181,9 +191,13 @@ class Context:
 
     def linked_ended(self, place: Place, reason: ExitReason) -> None:
         """A linked life is over, and this one traps exits."""
+        waiting = [one for one in self.signals if isinstance(one, ExitSignal) and one.place is place]
+        if len(waiting) >= SIGNALS_PER_WATCH:
+            self.signals.remove(waiting[0])  # who hangs while what it is linked with flaps would otherwise fill the memory
         self.deliver(ExitSignal(place, reason))
 
     def lookup(self, name: Name[M]) -> Ref[M]:
+        check_kind(name, Name, f"{self.path}: lookup()", "a Name, such as Name('account')")
         return Ref(self.place.names.find(name))
 
     def registry(self, declaration: Registry[K, V] | DuplicateRegistry[K, V]) -> Registrar[K, V]:
@@ -198,12 +212,14 @@ class Context:
         self.subscribe(topic)
 
     def subscribe(self, topic: Any) -> None:
+        check_topic(topic, f"{self.path}: subscribe()")  # before it is recorded: the next life would stumble over it
         if self.over:
             return
         self.place.topics[topic] = self.incarnation
         self.runtime.topics.subscribe(topic, self.place)
 
     def unsubscribe(self, topic: Any) -> None:
+        check_topic(topic, f"{self.path}: unsubscribe()")
         if self.over:
             return  # by now the subscription is the next life's
         self.place.topics.pop(topic, None)
@@ -213,7 +229,7 @@ class Context:
         item = self.in_hand
         if type(item) is not Envelope or item.reply is None or self.deferred:
             raise RuntimeError(f"{self.path} has no ask in hand to answer later; call reply_later() once, while handling one")
-        self.deferred = True
+        self.deferred = item.reply.deferred = True
         if len(self.replies) >= self._replies_bound:  # looking through all of them each time would cost what is pending
             self.replies = [reply for reply in self.replies if reply.pending]
             self._replies_bound = max(64, 2 * len(self.replies))
@@ -280,6 +296,9 @@ class Context:
             reply.crash(reason)
         self.replies.clear()
         self.signals.clear()
+
+    def _check_ref(self, target: object, verb: str) -> None:
+        check_kind(target, Ref, f"{self.path}: {verb}()", "a ref, such as self.lookup(Name('account'))")
 
     def _must_accept(self, signal: type, verb: str) -> None:
         if not self.place.takes(signal):

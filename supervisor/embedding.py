@@ -2,32 +2,53 @@
 
 from __future__ import annotations
 
-import signal
-import threading
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import _AsyncGeneratorContextManager, asynccontextmanager
+from functools import wraps
 from os import PathLike
-from typing import Any, TypeVar
+from typing import Any, Never, ParamSpec, TypeVar
 
 import anyio
 
+from supervisor.checks import misfit, must_await
 from supervisor.control.server import control_socket
 from supervisor.diagnostics import QUIET, Diagnostics
 from supervisor.errors import SpecError
 from supervisor.handle import Supervisor
 from supervisor.parking import uninterrupted
 from supervisor.root import Root, RootSpec, Terms, check_root, opened
+from supervisor.stopper import Stopper
 from supervisor.telemetry import Sink
 
 __all__ = ["OWN_LOOP", "attended", "check_loop", "open_supervisor", "run"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 OWN_LOOP = Diagnostics(slow_handler=1.0)
 """What a tree with a loop of its own looks for."""
 
 
-@asynccontextmanager
+class _Opening(_AsyncGeneratorContextManager[T]):
+    """A tree that is not open yet. It runs no code of its own while it is entered and left, where Ctrl-C might strike."""
+
+    def __getattr__(self, name: str) -> Never:
+        raise AttributeError(
+            f"open_supervisor(...) has no {name!r}: it is opened by `async with open_supervisor(...) as root:`, and root is a "
+            "Supervisor"
+        )
+
+
+def _opening(function: Callable[P, AsyncIterator[T]]) -> Callable[P, _Opening[T]]:
+    @wraps(function)
+    def make(*args: P.args, **kwargs: P.kwargs) -> _Opening[T]:
+        return _Opening(function, args, kwargs)  # type: ignore[arg-type]  # typeshed wants an async generator, as this is
+
+    return make
+
+
+@_opening
 @uninterrupted
 async def open_supervisor(
     spec: RootSpec,
@@ -48,7 +69,8 @@ async def open_supervisor(
 
     Args:
         spec: the root.
-        sinks: who gets the events; by default warnings and errors go to structlog.
+        sinks: who gets the events: functions that are not async; by default warnings and errors go to structlog. One that
+            raises is reported to the others; a `KeyboardInterrupt` or `SystemExit` of a sink ends the tree, in order.
         deadline: seconds for an ordered stop; what runs then is killed. None: each child's own grace is all that bounds it.
         diagnostics: what to look for; `DEBUG` while developing.
         control: where to make a socket for `oneforone tree`; only the owner of the process may connect. None: no socket.
@@ -105,9 +127,15 @@ def run(
     SIGINT and SIGTERM stop the tree in order; a second one kills what is left. They come to the main thread only: in another
     one, `run` heeds none, and ends with `main` or the tree.
 
-    `run` never exits the process. A program that ends with it has the exit code 0 when `main` returned, a signal came or the
-    tree ended cleanly; 1, with a traceback, when `main` or the tree failed; what `SystemExit` says when `main` or a child
-    raised that; and it dies of SIGINT, 130 to a shell, when one raised `KeyboardInterrupt`.
+    A handler that blocks holds the loop, and with it the stop. So a third signal ends the process at once, by that signal's
+    default; and so does the deadline after a first one, when the loop does not answer then for a second. Both say on stderr
+    where the program was; nothing is stopped in order. What blocks in C code that does not look for signals is not ended by
+    these, if it blocked before the first one.
+
+    Apart from that `run` never exits the process. A program that ends with it has the exit code 0 when `main` returned, a
+    signal came or the tree ended cleanly; 1, with a traceback, when `main` or the tree failed; what `SystemExit` says when
+    `main` or a child raised that; and it dies of SIGINT, 130 to a shell, when one raised `KeyboardInterrupt`. To a shell, a
+    process that was ended at once has 130 after a SIGINT, 143 after a SIGTERM.
 
     Args:
         spec: the root.
@@ -123,56 +151,45 @@ def run(
         What `main` returned; None after a signal, or without `main`.
 
     Raises:
+        RuntimeError: a loop runs here already; `open_supervisor` is for that.
         BaseException: what `main` raised, or the tree's failure.
     """
     check_root(spec)
     terms = Terms(sinks, deadline, diagnostics, control)
     check_loop(backend, backend_options)
-    if main is not None and not callable(main):
-        raise SpecError("main", main, "an async function that takes the root, or None")
+    _check_main(main)
     result: T | None = anyio.run(_run, spec, main, terms, backend=backend, backend_options=dict(backend_options or {}))
     return result
+
+
+def _check_main(main: object) -> None:
+    """Refuse what cannot be run here, before anything is started."""
+    expected = "an async function that takes the root, async def main(root), or None"
+    if inspect.iscoroutine(main):
+        raise SpecError("main", main, f"{expected}: the function itself, not what it returned")
+    if main is not None and not callable(main):
+        raise SpecError("main", main, expected)
+    problem = "" if main is None else misfit(main, None)
+    if problem:
+        raise SpecError("main", main, f"{expected} ({problem})")
+    try:
+        anyio.get_current_task()
+    except anyio.NoEventLoopError:
+        return
+    raise RuntimeError(
+        "run() was called in a loop that runs; use open_supervisor here: async with open_supervisor(spec) as root:"
+    )
 
 
 async def _run(spec: RootSpec, main: Callable[[Supervisor], Awaitable[T]] | None, terms: Terms) -> T | None:
     """The whole of `run`, in its loop. Cancellation: stops the tree in order."""
     result: T | None = None
-    outcome: BaseException | None = None
-    stopper = _Stopper()
-    async with anyio.create_task_group() as group:
-        if threading.current_thread() is threading.main_thread():  # signals come to the main thread, or not at all
-            await group.start(stopper.heed_signals)
-        try:
-            with stopper.scope:
-                async with attended(spec, terms, stopper.announce) as root:
-                    if main is not None:
-                        result = await main(root.branch.handle)
-                    else:
-                        await root.wait(root.ended)
-        except BaseException as error:  # noqa: BLE001  # raised again below, outside the group
-            outcome = error
-        group.cancel_scope.cancel()
-    if outcome is not None:
-        raise outcome
+    scope = anyio.CancelScope()
+    stopper = Stopper(scope.cancel, terms.deadline)
+    with stopper.heeding(), scope:
+        async with attended(spec, terms, lambda root: stopper.announce(root.kill)) as root:
+            if main is not None:
+                result = await must_await(main(root.branch.handle), "main")
+            else:
+                await root.wait(root.ended)
     return result
-
-
-class _Stopper:
-    """Heeds signals: the first stops in order, the second hurries."""
-
-    def __init__(self) -> None:
-        self.scope = anyio.CancelScope()
-        self._root: Root | None = None
-
-    def announce(self, root: Root) -> None:
-        """This is the tree that a second signal kills."""
-        self._root = root
-
-    async def heed_signals(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        """Heed signals for ever. Cancellation: atomic."""
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            task_status.started()
-            async for _ in signals:
-                if self.scope.cancel_called and self._root is not None:
-                    self._root.kill()
-                self.scope.cancel()

@@ -259,9 +259,21 @@ class _ChildError(SupervisorError):
 
 
 class ChildNotFound(_ChildError, LookupError):
-    """The supervisor has no child of that id or ref."""
+    """The supervisor has no child of that id or ref, or none that is a supervisor.
+
+    Args:
+        path: the supervisor's.
+        child: the id or path that was given.
+        kind: what the child of that id is, where a supervisor was wanted.
+    """
 
     _words = "has no child {child!r}; which_children() lists them"
+
+    def __init__(self, path: str, child: object, kind: str | None = None) -> None:
+        super().__init__(path, child)
+        if kind is not None:
+            article = "an" if kind == "actor" else "a"
+            self.args = (f"{path} has no supervisor {child!r}: that is {article} {kind}; child({child!r}) gives its ref",)
 
 
 class ChildAlreadyStarted(_ChildError, ValueError):
@@ -420,11 +432,26 @@ class StoreError(SupervisorError, OSError):
 
 
 class StoreInUse(StoreError):
-    """Another tree or process has it open. Two trees on one store would overwrite each other's state."""
+    """Another tree or process has it open. Two on one store would overwrite each other's state.
 
-    def __init__(self, store: str, holder: str) -> None:
-        super().__init__(store, f"is in use by {holder}", "stop that one first, or give this tree a file of its own")
+    Args:
+        store: the path of its file.
+        holder: who has it open, in words.
+        advice: what to do about it.
+        by: the store that has it open, if that is known: it is one of this process.
+    """
+
+    def __init__(
+        self,
+        store: str,
+        holder: str,
+        advice: str = "stop that one first, or give this tree a file of its own",
+        *,
+        by: object = None,
+    ) -> None:
+        super().__init__(store, f"is in use by {holder}", advice)
         self.holder = holder
+        self.by = by
 
 
 class StoreTooNew(StoreError):

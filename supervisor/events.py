@@ -175,7 +175,10 @@ class HandlerResumed(Event, frozen=True, kw_only=True):
 
 
 class SlowHandler(Event, frozen=True, kw_only=True):
-    """Something held the loop: a handler that computes, or that calls what blocks. Nothing else ran meanwhile."""
+    """Something held the loop: a handler that computes, or that calls what blocks. Nothing else ran meanwhile.
+
+    It comes when the loop runs again. Until then the thread that watches the loop logs `loop held`.
+    """
 
     seconds: float
     """How long, on the clock of the machine."""

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from supervisor import decisions as d
 from supervisor.branch import Branch, Slot
+from supervisor.checks import check_kind
 from supervisor.errors import ChildNotFound, NoSuchActor, SpecError, SupervisorError
 from supervisor.exits import ExitReason, Shutdown
 from supervisor.jobs.tasks import Tasks
@@ -17,7 +18,7 @@ from supervisor.mailbox import PendingReply
 from supervisor.overflow import bounded_queue
 from supervisor.parking import uninterrupted
 from supervisor.pool import Pool, PoolHandle
-from supervisor.portrait import kind_of, portray
+from supervisor.portrait import kind_of, phase_of, portray
 from supervisor.reader import Buffer
 from supervisor.ref import Ref
 from supervisor.registries.registry import DuplicateRegistry, Registry
@@ -35,7 +36,7 @@ from supervisor.spec import (
     check_significance,
 )
 from supervisor.telemetry import EventStream
-from supervisor.topics import Subscription, Topic
+from supervisor.topics import Subscription, Topic, check_topic
 from supervisor.tree import SupervisorLife
 
 __all__ = ["ChildCount", "ChildInfo", "Supervisor"]
@@ -92,20 +93,21 @@ class Supervisor:
 
     def ref(self, name: Name[M]) -> Ref[M]:
         """The ref of who has the name, as seen from this supervisor's children. Raises NoSuchActor."""
+        check_kind(name, Name, f"{self.path}: ref()", "a Name, such as Name('account'), or child('account') by its id")
         return Ref(self._branch.names.find(name))
 
     def child(self, id: str) -> Ref[Any]:  # noqa: A002  # the word of the spec
         """The ref of a child. Raises ChildNotFound."""
         return Ref(self._slot(id).place)
 
-    def supervisor(self, id: str) -> Supervisor:  # noqa: A002
+    def supervisor(self, id: str) -> Supervisor:  # noqa: A002  # as above
         """The handle of a child that is a supervisor. Raises ChildNotFound."""
         slot = self._slot(id)
         if slot.branch is None:
-            raise ChildNotFound(self.path, id)
+            raise ChildNotFound(self.path, id, slot.place.kind)
         return slot.branch.handle
 
-    def get_childspec(self, id: str) -> ChildSpec:  # noqa: A002
+    def get_childspec(self, id: str) -> ChildSpec:  # noqa: A002  # as above
         """The spec of a child, as given; of a TEMPORARY one that was added, without what it was started with.
 
         Raises:
@@ -126,7 +128,7 @@ class Supervisor:
             raise NoSuchActor(f"the pool {pool.key!r}")  # an actor has that name
         return PoolHandle(branch)
 
-    def tasks(self, id: str) -> Tasks:  # noqa: A002
+    def tasks(self, id: str) -> Tasks:  # noqa: A002  # as above
         """Supervised tasks, as children of a dynamic supervisor that is a child of this one.
 
         Raises:
@@ -182,7 +184,7 @@ class Supervisor:
 
         Cancellation: may have happened; the child is stopped in any case.
         """
-        key = self._key(child)
+        key = self._key(child, "terminate_child")
         slot = self._branch.slots.get(key)
         if slot is not None:
             Ref(slot.place)._refuse_below()
@@ -197,7 +199,7 @@ class Supervisor:
 
         Cancellation: atomic; a life that had not started yet is stopped.
         """
-        key = self._key(child)
+        key = self._key(child, "restart_child")
         place = self._slot(key).place  # it may be gone again when the call returns
         await self._call(self._life(), lambda call: d.Resurrect(key, call), abandon=key)
         return Ref(place)
@@ -210,7 +212,7 @@ class Supervisor:
 
         Cancellation: may have happened.
         """
-        key = self._key(child)
+        key = self._key(child, "delete_child")
         await self._call(self._life(), lambda call: d.Delete(key, call))
 
     async def stop(self, reason: ExitReason | None = None) -> ExitReason:
@@ -286,6 +288,7 @@ class Supervisor:
         Raises:
             SpecError: no capacity, or no policy.
         """
+        check_topic(topic, f"{self.path}: subscription()")
         checked = Mailbox(capacity, overflow)
         buffer = Buffer(bounded_queue(checked.capacity, checked.overflow), self._runtime.parker())
         subscription = Subscription(self._runtime.topics, topic, buffer)
@@ -314,9 +317,10 @@ class Supervisor:
         except KeyError:
             raise ChildNotFound(self.path, key) from None
 
-    def _key(self, child: str | Ref[Any]) -> str:
+    def _key(self, child: str | Ref[Any], verb: str) -> str:
         if isinstance(child, str):
             return child
+        check_kind(child, Ref, f"{self.path}: {verb}()", "the id or the ref of a child, such as 'worker' or child('worker')")
         key = child.path.rpartition("/")[2]
         slot = self._branch.slots.get(key)
         if slot is None or slot.place is not child._place:
@@ -326,7 +330,7 @@ class Supervisor:
     def _state(self, key: str) -> tuple[Phase, int]:
         life = self._branch.life
         child = None if life is None else life.machine.children.get(key)
-        return (Phase.STOPPED, 0) if child is None else (child.phase, child.life)
+        return (Phase.STOPPED, 0) if child is None else (phase_of(self._branch.slots[key], child), child.life)
 
     @uninterrupted
     async def _call(self, life: SupervisorLife, request: Callable[[PendingReply], d.Event], abandon: str | None = None) -> None:

@@ -57,12 +57,12 @@ async def handle_messages(context: Context, receive: Callable[[Any], Any], watch
                 break
             if watch is not None:
                 watch()
-            if context.idle is not None:
-                context.end_idle()
             context.in_hand = item
             if item.__class__ is Envelope:
                 await _handle_envelope(context, receive, item)
             else:
+                if context.idle is not None:
+                    context.end_idle()
                 result = receive(item)
                 if result.__class__ is CoroutineType:
                     await result
@@ -96,9 +96,10 @@ def _take_signal(context: Context, signals: deque[Any], items: deque[Any]) -> An
     signal = signals.popleft()
     if not signal.active:
         return _NOTHING
+    if context.idle is not None and context.idle is signal and (items or signals):
+        context.idle.put_off()  # something came after all, while it was on its way; if that has expired, nothing did
+        return _NOTHING
     signal.delivered()
-    if context.idle is signal and (items or signals):
-        return _NOTHING  # something came after all, while it was on its way
     return signal.message
 
 
@@ -107,6 +108,8 @@ async def _handle_envelope(context: Context, receive: Callable[[Any], Any], enve
     if envelope.expired(context.runtime.now):
         context.runtime.dead_letter(context.path, envelope.message, "expired")
         return
+    if context.idle is not None:
+        context.end_idle()
     reply = envelope.reply
     if reply is not None:
         reply.started = True

@@ -1,8 +1,8 @@
 """A place's queue at run time: what is told to an actor and not yet handled.
 
 Two lanes. The queue has a bound and an overflow policy, and belongs to the place: it outlives the lives. The signals (`Down`,
-`Up`, timers) belong to one life, are handled first and never dropped: one of each timer and each monitor, and of a watch an
-`Up` and a `Down` for every life that it saw and the actor has not heard of yet.
+`Up`, `Exit`, timers) belong to one life and are handled first; they are bounded by what asks for them: one of each timer and
+each monitor, and at most a hundred of each watch and of each place it is linked with.
 
 An item is a bare message, or an `Envelope` where a reply is owed or the message can expire: a bare message costs one append.
 """
@@ -30,12 +30,14 @@ _UNSET: Final = object()
 class PendingReply:
     """An answer that someone waits for. It is given once: the first one counts."""
 
-    __slots__ = ("_error", "_parker", "_value", "abandoned", "path", "started")
+    __slots__ = ("_error", "_parker", "_value", "abandoned", "deferred", "path", "started")
 
     def __init__(self, path: str, parker: Parker) -> None:
         self.path: str = path
         self.started: bool = False
         """Whether the request was taken from the queue."""
+        self.deferred: bool = False
+        """Its answer was put off: it may come from anywhere."""
         self.abandoned: bool = False
         """Nobody waits any more."""
         self._parker = parker
@@ -50,16 +52,16 @@ class PendingReply:
         """Answer; whether anybody got it."""
         if not self.pending:
             return False
+        self._parker.unpark()  # first: in another thread it raises, and an answer that wakes nobody would be waited for in vain
         self._value = value
-        self._parker.unpark()
         return True
 
     def fail(self, error: BaseException) -> bool:
         """Answer with an error; whether anybody got it."""
         if not self.pending:
             return False
-        self._error = error
         self._parker.unpark()
+        self._error = error
         return True
 
     def crash(self, reason: ExitReason) -> bool:
@@ -164,9 +166,8 @@ class Inbox:
 
     def offer(self, item: Any) -> Any:
         """Take an item if the policy allows; what became of it is told as `BoundedQueue.offer` does."""
-        outcome = self.queue.offer(item)
-        self.reader.unpark()
-        return outcome
+        self.reader.unpark()  # first: in another thread it raises, and who is told so must not have sent all the same
+        return self.queue.offer(item)
 
     def take(self) -> Any:
         """The oldest item; wakes who waits for room."""

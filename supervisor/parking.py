@@ -6,12 +6,15 @@ because nothing is allocated that could be waited for by several.
 Rules
     1. `unpark` before `park` is not remembered: who parks checks its condition first, and again when it wakes.
     2. A wake-up and a cancellation can cross: the sleeper may be cancelled although it was woken. Both are wake-ups to it.
-    3. Only tasks of one loop use a parker. Nothing here is thread-safe.
+    3. A parker belongs to the thread in which it is made. Who sleeps or wakes in another one is refused before anything has
+       changed: the wake-up would get lost, or go to another loop. Only where a task sleeps is that looked at: it costs no
+       sender anything while the receiver is at work.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import traceback
 from collections.abc import Callable
 from types import FunctionType
@@ -23,6 +26,7 @@ __all__ = [
     "AsyncioParker",
     "Parker",
     "TrioParker",
+    "check_thread",
     "current_coroutine",
     "give_way",
     "loop_clock",
@@ -47,7 +51,7 @@ def uninterrupted(function: F) -> F:
 
 
 class Parker(Protocol):
-    """A place where one task sleeps."""
+    """A place where one task sleeps. Only for the thread in which it is made."""
 
     @property
     def parked(self) -> bool:
@@ -57,21 +61,46 @@ class Parker(Protocol):
     async def park(self) -> None:
         """Sleep until `unpark`.
 
+        Raises:
+            RuntimeError: in another thread.
+
         Cancellation: atomic; the place is free again.
         """
         ...
 
     def unpark(self) -> None:
-        """Wake the sleeper, if there is one."""
+        """Wake the sleeper, if there is one.
+
+        Raises:
+            RuntimeError: there is one, and this is another thread. Nobody was woken.
+        """
         ...
+
+
+def check_thread(home: int) -> None:
+    """Refuse any thread but one.
+
+    Args:
+        home: its `threading.get_ident()`.
+
+    Raises:
+        RuntimeError: this is another.
+    """
+    if threading.get_ident() != home:
+        raise RuntimeError(
+            f"a tree was used from the thread {threading.current_thread().name!r}, and nothing was done; expected the thread "
+            "of its own loop; in other threads use background() and its handles, such as a BlockingRef, or, in a worker of "
+            "anyio.to_thread, anyio.from_thread.run_sync(ref.tell, message)"
+        )
 
 
 class TrioParker:
     """A `Parker` on trio."""
 
-    __slots__ = ("_task",)
+    __slots__ = ("_home", "_task")
 
     def __init__(self) -> None:
+        self._home = threading.get_ident()
         self._task: trio.lowlevel.Task | None = None
 
     @property
@@ -80,12 +109,14 @@ class TrioParker:
 
     async def park(self) -> None:
         """Sleep until `unpark`. Cancellation: atomic."""
+        check_thread(self._home)
         self._task = trio.lowlevel.current_task()
         await trio.lowlevel.wait_task_rescheduled(self._abort)
 
     def unpark(self) -> None:
         task = self._task
         if task is not None:
+            check_thread(self._home)
             self._task = None
             trio.lowlevel.reschedule(task)
 
@@ -97,9 +128,10 @@ class TrioParker:
 class AsyncioParker:
     """A `Parker` on asyncio."""
 
-    __slots__ = ("_future",)
+    __slots__ = ("_future", "_home")
 
     def __init__(self) -> None:
+        self._home = threading.get_ident()
         self._future: asyncio.Future[None] | None = None
 
     @property
@@ -108,6 +140,7 @@ class AsyncioParker:
 
     async def park(self) -> None:
         """Sleep until `unpark`. Cancellation: atomic."""
+        check_thread(self._home)
         future = self._future = asyncio.get_running_loop().create_future()
         try:
             await future
@@ -118,6 +151,7 @@ class AsyncioParker:
     def unpark(self) -> None:
         future = self._future
         if future is not None:
+            check_thread(self._home)
             self._future = None
             if not future.done():
                 future.set_result(None)

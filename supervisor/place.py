@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from supervisor.errors import Draining, MailboxFull, NoSuchActor, Unstopped
 from supervisor.events import MailboxOverflow
-from supervisor.exits import ExitReason
+from supervisor.exits import ExitReason, Shutdown, tree_stop
 from supervisor.mailbox import Envelope, Inbox, PendingReply, message_of
 from supervisor.overflow import FAIL, NOTHING, REFUSED
 from supervisor.spec import Mailbox, Name, OnRestart
@@ -84,8 +84,8 @@ class Place:
     """
 
     __slots__ = (
-        "_accepted", "_reporting", "_unreported", "accepts", "closed", "draining", "inbox", "life", "links", "name", "names",
-        "path", "refusing", "runtime", "topics", "waiters", "watchers",
+        "_accepted", "_reporting", "_unreported", "accepts", "closed", "draining", "inbox", "kind", "life", "links", "name",
+        "names", "path", "refusing", "runtime", "topics", "waiters", "watchers",
     )  # fmt: skip
 
     def __init__(
@@ -94,6 +94,8 @@ class Place:
         self.runtime: Runtime = runtime
         self.path: str = path
         self.inbox: Inbox | None = None if mailbox is None else Inbox(mailbox, runtime.parker)
+        self.kind: str = "task" if mailbox is None else "actor"
+        """Who lives here; a supervisor says so itself."""
         self.accepts = accepts
         self.names: Names = names
         self.name: Name[Any] | None = None
@@ -122,8 +124,15 @@ class Place:
             TypeError: naming what it accepts.
         """
         if not self.takes(type(message)):
-            names = " | ".join(kind.__name__ for kind in self.accepts or ())
-            raise TypeError(f"{self.path} does not accept {type(message).__name__}; it is an Actor[{names}]")
+            raise TypeError(self._unwelcome(message))
+
+    def _unwelcome(self, message: object) -> str:
+        if self.inbox is None:
+            return f"{self.path} is a {self.kind}; it takes no messages"
+        names = " | ".join(kind.__name__ for kind in self.accepts or ())
+        if isinstance(message, type):
+            return f"{self.path} does not accept a class; it is an Actor[{names}]: give {message.__name__}(...), not the class"
+        return f"{self.path} does not accept {type(message).__name__}; it is an Actor[{names}]"
 
     def takes(self, kind: type) -> bool:
         known = self._accepted.get(kind)
@@ -174,7 +183,7 @@ class Place:
         return self._overflowed(item, outcome)
 
     def _overflowed(self, item: Any, outcome: Any) -> bool:
-        assert self.inbox is not None  # noqa: S101
+        assert self.inbox is not None  # noqa: S101  # it has overflowed
         taken = outcome is not REFUSED and outcome is not FAIL
         if outcome is FAIL and self.life is not None:
             self.life.crash(MailboxFull(self.path, self.inbox.spec.capacity))
@@ -217,14 +226,24 @@ class Place:
             self.inbox.wake_senders()
         for watcher in tuple(self.watchers):
             watcher.life_ended(self, incarnation, reason)
-        for other in tuple(self.links or ()):
+        if self.links:
+            self._tell_linked(reason)
+
+    def _tell_linked(self, reason: ExitReason) -> None:
+        """Cut all ties of the life that ended, then say so to the lives at their other ends, and to none that follows them."""
+        linked = [(other, other.life) for other in self.links or ()]
+        for other, _ in linked:
             self.unlink(other)
-            if other.life is not None:
-                other.life.linked_ended(self, reason)
+        request = tree_stop(reason)
+        # A request to stop the tree goes upwards, to where it is contained, and not around that through a link.
+        told = reason if request is None else Shutdown(request.info)
+        for other, life in linked:
+            if life is not None and other.life is life:
+                life.linked_ended(self, told)
 
     def drain(self) -> None:
         """Take no more; the life here handles what is queued, then ends."""
-        if self.life is not None and not self.draining:
+        if self.life is not None:
             self._refuse(draining=True)
             if self.inbox is not None:
                 self.inbox.wake_senders()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from supervisor.branch import Branch, Slot
+from supervisor.child import Life
+from supervisor.children import Child, Phase
+from supervisor.restart import Stage
 from supervisor.secrets import redact
 from supervisor.snapshot import ChildSnapshot
 from supervisor.spec import ActorSpec, ChildSpec, DynamicSupervisorSpec, Scope, SupervisorSpec, TaskSpec
 
-__all__ = ["kind_of", "portray"]
+__all__ = ["kind_of", "phase_of", "portray"]
 
 
 def kind_of(spec: ChildSpec) -> str:
@@ -23,6 +26,21 @@ def kind_of(spec: ChildSpec) -> str:
             return "dynamic supervisor"
         case _:
             raise AssertionError(f"nobody knows {spec!r}")
+
+
+def phase_of(slot: Slot, child: Child | None) -> Phase:
+    """Where a child is, as it is to be shown.
+
+    The machine hears of an end when it is over. A life that ends by itself, and still tidies up, is running for the machine,
+    but nobody who looks would say so: least of all where its `on_stop` hangs.
+    """
+    if child is None:
+        return Phase.STOPPED
+    life = slot.life
+    if child.phase is not Phase.RUNNING or life is None:
+        return child.phase
+    ending = life.ending if isinstance(life, Life) else life.machine.stage is Stage.STOPPING
+    return Phase.STOPPING if ending else Phase.RUNNING
 
 
 def portray(branch: Branch) -> ChildSnapshot:
@@ -47,7 +65,7 @@ def _child_snapshot(branch: Branch, slot: Slot, below: tuple[ChildSnapshot, ...]
         id=slot.key,
         path=slot.place.path,
         kind=kind_of(slot.spec),
-        phase="stopped" if child is None else child.phase.value,
+        phase=phase_of(slot, child).value,
         incarnation=0 if child is None else child.life,
         restart=slot.spec.restart.value,
         uptime=None if slot.life is None else now - slot.life.began_at,

@@ -32,8 +32,8 @@ class Buffer:
 
     def push(self, item: Any) -> bool:
         """Take one item; False if it was dropped. Never waits, never raises."""
+        self.parker.unpark()  # first: in another thread it raises, and must not have changed anything
         outcome = self.queue.offer(item)
-        self.parker.unpark()
         if outcome is NOTHING:
             return True
         self.skipped += 1
@@ -42,9 +42,9 @@ class Buffer:
     def close(self) -> None:
         """Take no more."""
         if not self.closed:
+            self.parker.unpark()
             self.closed = True
             self.on_close()
-            self.parker.unpark()
 
 
 class Reader(ABC, Generic[T_co]):

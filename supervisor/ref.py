@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from supervisor.errors import AskCycle, AskedSelf, NoSuchActor
+from supervisor.checks import check_wait
+from supervisor.errors import AskedSelf, NoSuchActor
 from supervisor.exits import ExitReason, Shutdown
 from supervisor.mailbox import Envelope, PendingReply
 from supervisor.messages import Asks
@@ -42,20 +43,21 @@ class Ref(Generic[M_contra]):
 
         Args:
             message: one that the actor accepts.
-            expires: seconds after which it is no longer worth handling; None: it always is.
+            expires: seconds above 0, after which it is no longer worth handling; None: it always is.
 
         Returns:
             True: accepted here. False: the target is gone or full, and the message became a dead letter.
 
         Raises:
             TypeError: the actor does not accept such a message.
+            ValueError: `expires` is no such time.
         """
         place = self._place
         if not place._accepted.get(message.__class__):
             place.check(message)
         if place.refusing:
             return place.push(message)
-        return place.offer(message if expires is None else Envelope(message, expires=place.runtime.now() + expires))
+        return place.offer(message if expires is None else self._expiring(message, expires))
 
     @uninterrupted
     async def send(self, message: M_contra) -> None:
@@ -86,10 +88,12 @@ class Ref(Generic[M_contra]):
 
         Args:
             request: one that the actor accepts.
-            timeout: seconds, queueing included; None waits as long as it takes.
+            timeout: seconds from 0, queueing included; None waits as long as it takes. With 0 the request is sent, and answered
+                if that happens at once; whether it can is up to what else the loop has to do.
 
         Raises:
             TypeError: the actor does not accept such a request.
+            ValueError: `timeout` is no such time.
             NoSuchActor: nobody lives there, and nobody will.
             Draining: it takes no more.
             MailboxFull: there was no room.
@@ -105,18 +109,24 @@ class Ref(Generic[M_contra]):
         self._refuse_self()
         if place.refusing:
             raise place.refusal()
+        place.runtime.timekeeper.check_thread()  # with a loop of its own, an asker there could not be answered
         reply = PendingReply(place.path, place.runtime.parker())
+        asking = place.runtime.asking
+        asker = None if asking is None else CURRENT_PLACE.get()
+        if asking is not None and asker is not None:
+            asking.begin(asker, place, reply)
         timer = None
         if timeout is not None:
+            if timeout.__class__ is not float or not timeout >= 0.0:
+                check_wait(timeout, f"{place.path}: ask(timeout=)")
             timer = place.runtime.timekeeper.after(timeout, lambda: reply.expire(timeout))
-        asker = None if place.runtime.asks is None else self._note_ask(place.runtime.asks)
         try:
             place.offer(Envelope(request, reply))
             answer: R = await reply.wait()
             return answer
         finally:
-            if asker is not None and place.runtime.asks is not None:
-                place.runtime.asks.pop(asker, None)
+            if asking is not None and asker is not None:
+                asking.end(asker, reply)
             if timer is not None:
                 place.runtime.timekeeper.cancel(timer)
 
@@ -171,6 +181,7 @@ class Ref(Generic[M_contra]):
         place = self._place
         if place.life is None:
             raise NoSuchActor(place.path)
+        place.runtime.timekeeper.check_thread()
         waiter = PendingReply(place.path, place.runtime.parker())
         place.waiters[waiter] = True
         try:
@@ -180,20 +191,10 @@ class Ref(Generic[M_contra]):
         finally:
             place.waiters.pop(waiter, None)
 
-    def _note_ask(self, asks: dict[Place, Place]) -> Place | None:
-        """Debug mode: note who waits for whom, and refuse an ask that closes a circle. Who asks outside a handler is no one."""
-        asker = CURRENT_PLACE.get()
-        if asker is None or asker.runtime is not self._place.runtime:
-            return None
-        circle, waiting = [asker], self._place
-        while waiting is not asker:
-            circle.append(waiting)
-            following = asks.get(waiting)
-            if following is None:
-                asks[asker] = self._place
-                return asker
-            waiting = following
-        raise AskCycle(tuple(place.path for place in circle))
+    def _expiring(self, message: object, expires: float) -> Envelope:
+        place = self._place
+        check_wait(expires, f"{place.path}: tell(expires=)", above=True)
+        return Envelope(message, expires=place.runtime.now() + expires)
 
     def _refuse_self(self) -> None:
         if CURRENT_PLACE.get() is self._place:

@@ -252,19 +252,22 @@ class RestartMachine:
         child = self._current(event.key, event.life)
         if child is None or child.phase not in ALIVE:
             return
-        was = child.phase
+        was, request = child.phase, tree_stop(event.reason)
+        if request is not None and request.contained and child.first:
+            self._ignored(Ignored(event.key, event.life))  # it is done before it was ready: no failure, and no life
+            return
         child.overdue = False
         self._move(child, Phase.STOPPED)
         if is_fatal(event.reason):
             self._end(child, event.reason)
             self._stop_all(event.reason)
+        elif request is not None and not request.contained and self.stage is not Stage.STOPPING:
+            self._end(child, event.reason)
+            self._stop_all(Shutdown(evolve(request, contained=True)) if self.contains_stop else event.reason)
         elif self.stage is Stage.STOPPING or was is Phase.STOPPING or self._is_cleared(child):
             # Asked for, or about to be: a sibling that fails while its group is being stopped is no second failure.
             self._end(child, event.reason)
             self._go_on()
-        elif (request := tree_stop(event.reason)) is not None and not request.contained:
-            self._end(child, event.reason)
-            self._stop_all(Shutdown(evolve(request, contained=True)) if self.contains_stop else event.reason)
         elif child.first:
             self._first_start_failed(child, event.reason)
         else:
@@ -383,6 +386,8 @@ class RestartMachine:
     def _set_aside(self, child: Child) -> None:
         child.wanted = False
         self._park(child)
+        if child.spec.significant:
+            self._significant_ended()
         self._go_on()
 
     def _park(self, child: Child) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from inspect import isasyncgenfunction, iscoroutinefunction
 from os import PathLike
 from typing import Any
 
@@ -12,6 +13,7 @@ import attrs
 from anyio.abc import TaskGroup
 from attrs import field, frozen
 
+from supervisor.asking import Asking
 from supervisor.branch import Branch
 from supervisor.child import path_in
 from supervisor.control.socket_file import check_control_path
@@ -51,6 +53,9 @@ def check_root(spec: object) -> None:
 def _sinks(_: object, __: attrs.Attribute[Any], value: object) -> None:
     if not isinstance(value, Sequence) or not all(callable(sink) for sink in value):
         raise SpecError("sinks", value, "a list of functions of an event, such as [LogSink()]")
+    for sink in value:
+        if any(iscoroutinefunction(one) or isasyncgenfunction(one) for one in (sink, getattr(sink, "__call__", None))):  # noqa: B004  # the method
+            raise SpecError("sinks", sink, "functions that are not async: nobody would await them; read root.events() instead")
 
 
 def _deadline(_: object, __: attrs.Attribute[Any], value: Any) -> None:
@@ -148,7 +153,7 @@ class Root:
         """Each life that does not end has been reported already."""
 
     def _diagnose(self, diagnostics: Diagnostics) -> None:
-        self.runtime.asks = {} if diagnostics.ask_cycles else None
+        self.runtime.asking = Asking() if diagnostics.ask_cycles else None
         self.runtime.disclose = diagnostics.disclose
         if diagnostics.slow_handler is not None:
             self._watch = LoopWatch(diagnostics.slow_handler, path_in, self._loop_was_held)

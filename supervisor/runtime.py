@@ -12,6 +12,7 @@ from weakref import WeakSet
 from anyio import get_cancelled_exc_class
 from anyio.abc import TaskGroup
 
+from supervisor.asking import Asking
 from supervisor.events import DeadLetter, Event
 from supervisor.messages import Undelivered
 from supervisor.parking import Parker, loop_clock, parker_type, time_is_virtual, uninterrupted
@@ -66,7 +67,7 @@ class Runtime:
             # The same time passes on both clocks, or instants would shift as they are remembered.
             self.wall = lambda: began + self.now()
         self.random: random.Random = random.Random(entropy.getrandbits(64))
-        self.asks: dict[Place, Place] | None = None
+        self.asking: Asking | None = None
         """In debug mode: who waits, in a handler, for whose answer."""
         self.disclose: Callable[[object], object] | None = None
         """What a crash report may say of a message or an actor."""

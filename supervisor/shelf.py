@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from types import UnionType
+from typing import TYPE_CHECKING, TypeVar, Union, get_origin
 
 import msgspec
 
+from supervisor.checks import check_kind
 from supervisor.errors import BadState
 from supervisor.events import HookFailed, StateDiscarded, StateRestored
 from supervisor.exits import ExitReason, Failed, Ignore, is_fatal
@@ -46,26 +48,44 @@ class Shelf:
     # ---- what an actor may do
 
     def remember(self, value: object, key: str) -> None:
-        stored = _stored_key(type(value), key)
-        self.store.put(self._path, stored, msgspec.msgpack.encode(value))
+        stored = self._stored_key(type(value), key, "remember")
+        try:
+            encoded = msgspec.msgpack.encode(value)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise TypeError(
+                f"{self._path}: remember() got a {type(value).__name__} that cannot be encoded ({error}); give numbers, texts, "
+                "lists, mappings, or a msgspec Struct, a dataclass or an attrs class of them"
+            ) from error
+        self.store.put(self._path, stored, encoded)
         if not self._recalled and self._young():
             self._own.add(stored)
 
     def recall(self, kind: type[T], key: str) -> T | None:
-        stored = _stored_key(kind, key)
+        stored = self._stored_key(kind, key, "recall")
         value = self.store.get(self._path, stored)
         return None if value is None else self._decode(kind, key, stored, value)
 
     def recall_all(self, kind: type[T]) -> dict[str, T]:
-        prefix = _stored_key(kind, "")
+        prefix = self._stored_key(kind, "", "recall_all")
         found = ((stored, value) for stored, value in self.store.scan(self._path) if stored.startswith(prefix))
         keys = ((stored.removeprefix(prefix), stored, value) for stored, value in found)
         return {key: self._decode(kind, key, stored, value) for key, stored, value in keys}
 
     def forget(self, key: str) -> None:
+        self._check_key(key, "forget")
         for stored, _ in list(self.store.scan(self._path)):
             if stored.partition("\x00")[2] == key:
                 self.store.delete(self._path, stored)
+
+    def _stored_key(self, kind: type, key: str, verb: str) -> str:
+        if not _names_a_class(kind):
+            expected = f"the class of what was remembered, such as {verb}(Balance)"
+            raise TypeError(f"{self._path}: {verb}() got {kind!r}; expected {expected}")
+        self._check_key(key, verb)
+        return f"{kind.__module__}.{kind.__qualname__}\x00{key}"
+
+    def _check_key(self, key: object, verb: str) -> None:
+        check_kind(key, str, f"{self._path}: {verb}(key=)", "a text, such as 'BTCUSDT'")
 
     def _decode(self, kind: type[T], key: str, stored: str, value: bytes) -> T:
         if not self._recalled and stored not in self._own:
@@ -157,5 +177,7 @@ class Shelf:
             self.store.put(self._path + SUSPICION, "", msgspec.msgpack.encode(suspicion))
 
 
-def _stored_key(kind: type, key: str) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}\x00{key}"
+def _names_a_class(kind: object) -> bool:
+    """Whether it is a class, or one with parameters: `list[int]`."""
+    origin = get_origin(kind)
+    return isinstance(kind, type) or (isinstance(origin, type) and origin not in (Union, UnionType))

@@ -17,7 +17,7 @@ from supervisor.ref import Ref
 if TYPE_CHECKING:
     from supervisor.context import Context
 
-__all__ = ["ActorTimer", "ExitSignal", "Monitor"]
+__all__ = ["SIGNALS_PER_WATCH", "ActorTimer", "ExitSignal", "Monitor"]
 
 
 class ActorTimer:
@@ -49,6 +49,11 @@ class ActorTimer:
             self.active = False
             self._forget()
 
+    def put_off(self) -> None:
+        """It was not to be handled yet: it comes again behind what waits now."""
+        self.queued = False
+        self._timer = self._context.runtime.timekeeper.after(0.0, self._fire)
+
     def _forget(self) -> None:
         if self._context.timers.get(self._key) is self:  # the key may be another's by now
             del self._context.timers[self._key]
@@ -59,7 +64,7 @@ class ActorTimer:
         if not self.queued:
             self.queued = True
             self._context.deliver(self)
-        if self._interval is not None:
+        if self._interval is not None and not self._context.draining:  # a drain would never end
             now = self._context.runtime.now()
             self._due += self._interval
             if self._due <= now:
@@ -68,7 +73,8 @@ class ActorTimer:
 
 
 SIGNALS_PER_WATCH = 100
-"""What of one `watch` may wait to be handled: past that the oldest goes. The incarnations in the others show the gap."""
+"""What of one `watch`, or of one place that it links with, may wait to be handled: past that the oldest goes. The incarnations
+in the others show the gap."""
 
 
 class Monitor:

@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 
+from supervisor.checks import must_await, name_of, refuse_coroutine
 from supervisor.errors import StrayCancellation
 from supervisor.exits import ExitReason, Failed, classify
 from supervisor.parking import current_coroutine, stack_of, uninterrupted
@@ -46,6 +47,7 @@ class Spawned:
 
     def spawn(self, function: Callable[..., Awaitable[object]], args: tuple[Any, ...]) -> None:
         """Run a function in a task of the tree."""
+        refuse_coroutine(function, f"{self.place.path}: spawn()")
         task = _Task()
         self._tasks[task] = None
         name = f"{self.place.path} {getattr(function, '__name__', 'task')}"
@@ -75,7 +77,7 @@ class Spawned:
         reason: ExitReason | None = None
         try:
             with task.scope:
-                await function(*args)
+                await must_await(function(*args), f"{self.place.path}: spawn({name_of(function)})")
         except BaseException as error:  # noqa: BLE001  # the task's last act is to say how it ended
             reason = read_exit(error, self.place.path)
         del self._tasks[task]

@@ -9,14 +9,16 @@ DynamicSupervisorSpec   children that come at run time
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import Enum
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 from attrs import field, frozen
 
 from supervisor.backoff import Backoff, is_count, is_number
+from supervisor.checks import name_of, task_misfit
 from supervisor.errors import SpecError
 from supervisor.policies import OnError, Rules, rules
 from supervisor.portability import obstacles
@@ -173,13 +175,27 @@ def _store(instance: object, attribute: attrs.Attribute[Any], value: object) -> 
     if value is not None and not all(
         callable(getattr(value, verb, None)) for verb in ("get", "put", "delete", "scan", "flush")
     ):
-        raise SpecError(f"{type(instance).__name__}.{attribute.name}", value, "a Store, such as MemoryStore(), or None")
+        expected = "a Store, such as MemoryStore(), or None"
+        if isinstance(value, str | PathLike):
+            expected = f"a Store; for a file, SqliteStore({str(value)!r})"
+        raise SpecError(f"{type(instance).__name__}.{attribute.name}", value, expected)
 
 
 def _function(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if not callable(value):
         expected = "something to call: the class or function itself, such as Account or functools.partial(Account, 10)"
         raise SpecError(f"{type(instance).__name__}.{attribute.name}", value, expected)
+
+
+def _task(instance: TaskSpec, attribute: attrs.Attribute[Any], value: Callable[..., object]) -> None:
+    _function(instance, attribute, value)
+    problem = task_misfit(value)
+    if problem:
+        expected = (
+            f"an async function that needs no argument but task_status ({problem}); "
+            f"give functools.partial({name_of(value)}, ...)"
+        )
+        raise SpecError(f"TaskSpec({instance.id!r}).run", value, expected)
 
 
 def _text(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -320,13 +336,16 @@ class TaskSpec(ChildSpec):
     What it gives there, `task_status.started(port)`, is the `info` of its `ChildInfo`.
     """
 
-    run: Callable[..., Awaitable[object]] = field(validator=_function)
+    run: Callable[..., Awaitable[object]] = field(validator=_task)
     start_timeout: float = field(default=30.0, validator=_seconds(), kw_only=True)
 
 
 def _children(value: Iterable[ChildSpec]) -> tuple[ChildSpec, ...]:
-    if isinstance(value, ChildSpec) or not isinstance(value, Iterable):
-        raise SpecError("SupervisorSpec.children", value, "a list of specs, such as [ActorSpec(...), TaskSpec(...)]")
+    if isinstance(value, ChildSpec | Mapping | str | bytes) or not isinstance(value, Iterable):
+        expected = "a list of specs, such as [ActorSpec('worker', Worker)]"
+        if isinstance(value, Mapping):
+            expected += "; a mapping is none: each spec has its own id"
+        raise SpecError("SupervisorSpec.children", value, expected)
     return tuple(value)
 
 

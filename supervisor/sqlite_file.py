@@ -4,22 +4,20 @@ What is flushed must be there after a power cut, so: a write-ahead log with `syn
 at every commit (`NORMAL` would do so only at checkpoints: the file stays whole, but the last commits may be missing). The log
 lets one connection read, in the loop's thread, while another writes.
 
-Who has a file open holds a lock on `<file>-lock` beside it, of the kind that the operating system lets go of when the process
-ends, by whatever way, and that a forked child does not inherit. It is not on the file itself, because SQLite has its own locks
-there, and closing any descriptor of a file drops all of a process's locks on it.
+A path may come to mean another file while this one is open: what is written then is gone with the last descriptor. So each
+batch looks whether the files are still those that were opened.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import sys
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from supervisor.errors import StoreCorrupt, StoreError, StoreFailed, StoreInUse, StoreTooNew
+from supervisor.file_lock import FileLock, Inode, inode_of, make_private
 
 __all__ = ["MIGRATIONS", "Batch", "SqliteFile", "read_error"]
 
@@ -49,9 +47,6 @@ _FAILURES = {
     sqlite3.SQLITE_IOERR: ("cannot be read or written", "check the disk"),
     sqlite3.SQLITE_BUSY: ("is locked by another program", "close what else has the file open"),
 }
-_held: set[tuple[int, str]] = set()
-"""(process, lock file) of what this process holds: between its own threads the lock of the system is none."""
-_guard = threading.Lock()
 
 
 def read_error(path: str, error: sqlite3.Error) -> StoreError:
@@ -67,24 +62,25 @@ class SqliteFile:
     """An open file. `read` and `rows` are for one thread, `write` and `close` for another.
 
     Args:
-        path: of the file; it is made, for its owner only, if there is none.
+        path: of the file; it is made if there is none. In any case it is for its owner only from then on.
+        owner: whose it is, to be told to who finds it in use.
 
     Raises:
         StoreError: it cannot be used; nothing is left open.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, owner: object = None) -> None:
         self.path: str = os.path.realpath(path)
-        if not Path(self.path).parent.is_dir():
-            folder = Path(self.path).parent
-            raise StoreFailed(path, f"cannot be made: there is no folder {folder}", f"make it: mkdir -p {folder}")
-        self._lock = _FileLock(self.path)
+        _check_path(self.path, path)
+        self._lock = FileLock(self.path, owner)
         connections: list[sqlite3.Connection] = []
         try:
             _make(self.path)
+            self._lock.claim(inode_of(self.path))
             self.writer: sqlite3.Connection = _connect(self.path, connections)
             self.reader: sqlite3.Connection = _connect(self.path, connections)
             _prepare(self.path, self.writer)
+            self._inodes: list[Inode | None] = self._found()
             self.writer.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
             self.reader.execute("PRAGMA busy_timeout = 1000")  # it waits for nobody but a checkpoint's last moment
             self.reader.execute("PRAGMA query_only = 1")
@@ -118,7 +114,7 @@ class SqliteFile:
         """Make all of it durable, or nothing.
 
         Raises:
-            StoreError: nothing of it is written.
+            StoreError: nothing of it is written, or only into files that nobody will find.
         """
         if not batch:
             return
@@ -137,6 +133,16 @@ class SqliteFile:
                     self.writer.execute("ROLLBACK")
         except sqlite3.Error as error:
             raise read_error(self.path, error) from error
+        self._check_found()  # afterwards: what the commit went into may have been taken away during it
+
+    def _found(self) -> list[Inode | None]:
+        """What the names of the file and of its log mean now."""
+        return [inode_of(self.path), inode_of(f"{self.path}-wal")]
+
+    def _check_found(self) -> None:
+        if self._found() != self._inodes:
+            advice = "put it and its -wal file back, or stop the tree and start it anew"
+            raise StoreFailed(self.path, "was deleted or replaced while open", advice)
 
     def close(self) -> None:
         """Close it. What is in the log is moved into the file, if that can be done; else it is when it is next opened."""
@@ -152,8 +158,21 @@ def _connect(path: str, connections: list[sqlite3.Connection]) -> sqlite3.Connec
     return connections[-1]
 
 
+def _check_path(path: str, given: str) -> None:
+    """See that it is a file, or may be one, before anything is made beside it; to open a pipe would wait for its other end."""
+    folder = Path(path).parent
+    try:
+        there, other = folder.is_dir(), Path(path).exists() and not Path(path).is_file()
+    except OSError as error:
+        raise StoreFailed(given, f"cannot be looked at ({error.strerror})", "choose a file that this user may open") from error
+    if not there:
+        raise StoreFailed(given, f"cannot be made: there is no folder {folder}", f"make it: mkdir -p {folder}")
+    if other:
+        raise StoreFailed(given, "cannot be opened: it is a folder or a device", "choose the path of a file")
+
+
 def _make(path: str) -> None:
-    """Make the file, readable for its owner only; SQLite gives its log the same mode."""
+    """Make the file, for its owner only; SQLite gives its log the same mode."""
     try:
         # Only if there is none: closing this descriptor would drop the locks of a connection that somebody else here has.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -174,6 +193,8 @@ def _prepare(path: str, connection: sqlite3.Connection) -> None:
         raise StoreCorrupt(path, "is the database of another program")
     if version > len(MIGRATIONS):
         raise StoreTooNew(path, version, len(MIGRATIONS))
+    # Not before it is known to be ours: another program's file keeps its mode. Nor later: the log is made with this one.
+    make_private(path, path, f"{path}-wal", f"{path}-shm")
     if not empty and Path(path).stat().st_size <= CHECKED_UP_TO:
         verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
@@ -203,45 +224,3 @@ def _migrate(connection: sqlite3.Connection, version: int) -> None:
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
     return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
-
-
-class _FileLock:
-    """Held by one opener of a file at a time.
-
-    Raises:
-        StoreInUse: by another.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._me = (os.getpid(), f"{path}-lock")
-        with _guard:
-            if self._me in _held:
-                raise StoreInUse(path, "another tree of this process")
-            self._descriptor = self._take(path)
-            _held.add(self._me)
-
-    def _take(self, path: str) -> int:
-        import fcntl  # not on Windows, where the rest of the package can be imported
-
-        try:
-            descriptor = os.open(self._me[1], os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            advice = "choose a folder in which this user may write"
-            raise StoreFailed(path, f"cannot be locked ({error.strerror})", advice) from error
-        try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"process {os.getpid()} ({Path(sys.argv[0]).name or 'python'})".encode(), 0)
-        except OSError as error:
-            holder = os.pread(descriptor, 200, 0).decode(errors="replace")
-            os.close(descriptor)
-            if isinstance(error, BlockingIOError | PermissionError):
-                raise StoreInUse(path, holder or "another process") from error
-            advice = "put it on a local disk that has room"
-            raise StoreFailed(path, f"cannot be locked ({error.strerror})", advice) from error
-        return descriptor
-
-    def release(self) -> None:
-        with _guard:
-            _held.discard(self._me)
-            os.close(self._descriptor)  # the file stays: another may have it open already

@@ -20,26 +20,31 @@ class SqliteStore:
 
     Building it opens nothing. The tree opens it before its first life begins and closes it after its last. One tree at a time
     may have it open, of whatever process: that is held by a lock on `<path>-lock`, which is gone with the process, also after
-    `kill -9`. The files are made readable for their owner only; their folder must exist.
+    `kill -9`. Two of these on one file are refused in one tree too: give one to both. The files are for their owner only, also
+    those that were there before; their folder must exist.
 
     Nothing that an actor does waits for the disk but `flush`: one thread writes behind, a burst in one transaction, and several
     values of one place once. What was flushed survives `kill -9` and a power cut. What was not is at most `write_after` seconds
     old, and the disk's time; what was remembered without an `await` in between is there whole or not at all.
 
     While the disk fails nothing is lost: what is not written is kept, and tried again; `StoreFailing` reports when that begins
-    and when it is over, and `flush` raises.
+    and when it is over, and `flush` raises. A file that was deleted or replaced while it is open is such a failure.
 
     Args:
         path: of the file.
         write_after: seconds that a change may wait for others before it is written.
+
+    Raises:
+        SpecError: an argument that cannot be.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, write_after: float = 0.05) -> None:
-        if not isinstance(path, str | os.PathLike) or str(path) in ("", ":memory:"):
+        name = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+        if not isinstance(name, str) or name in ("", ":memory:") or "\0" in name:
             raise SpecError("SqliteStore.path", path, "the path of a file, such as 'bot.sqlite'; in memory: MemoryStore()")
         if isinstance(write_after, bool) or not isinstance(write_after, int | float) or not 0 <= write_after < 1e6:
             raise SpecError("SqliteStore.write_after", write_after, "seconds from 0, such as 0.05")
-        self._path = os.fspath(path)
+        self._path = name
         self._write_after = write_after
         self._file: SqliteFile | None = None
         self._behind: WriteBehind[tuple[str, str]] | None = None
@@ -56,14 +61,14 @@ class SqliteStore:
             report: told in the loop when writing begins to fail, and, with None, when it is over.
 
         Raises:
-            StoreInUse: another tree, of this process or another, has it open.
+            StoreInUse: another store, of this tree, another one or another process, has it open.
             StoreTooNew: a later version of oneforone wrote it.
             StoreCorrupt: it is damaged, or not a store.
             StoreFailed: it cannot be made, read or written.
         """
         if self._behind is not None:
-            raise StoreInUse(self._path, "another tree of this process")
-        file = self._file = SqliteFile(self._path)
+            raise StoreInUse(self._path, "another tree of this process", by=self)
+        file = self._file = SqliteFile(self._path, self)
         self._behind = WriteBehind(
             file.write, file.close, lambda error: report(_as_store_error(self._path, error)), self._write_after
         )

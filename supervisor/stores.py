@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from supervisor.errors import StoreError
+from supervisor.errors import StoreError, StoreInUse
 from supervisor.store import DurableStore
 
 __all__ = ["Stores"]
@@ -36,7 +36,14 @@ class Stores:
             StoreError: it cannot be used.
         """
         if id(store) not in self._open and isinstance(store, DurableStore):
-            store.open(partial(self._tell, store))
+            try:
+                store.open(partial(self._tell, store))
+            except StoreInUse as error:
+                if not any(other is error.by for other in self._open.values()):
+                    raise
+                # Another tree to be stopped there is none: it is this one.
+                advice = f"make one {type(store).__name__} and give it to both"
+                raise StoreInUse(error.store, f"{error.by!r} of this tree", advice, by=error.by) from None
             self._open[id(store)] = store
 
     async def close(self) -> list[BaseException]:

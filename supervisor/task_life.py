@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from inspect import Parameter, signature
-from typing import Any
-
+from supervisor.checks import must_await, takes_task_status
 from supervisor.child import Life
 from supervisor.exits import ExitReason, Failed, Normal, Shutdown
 from supervisor.spec import TaskSpec
@@ -22,7 +18,7 @@ class TaskLife(Life):
     async def _live(self) -> ExitReason:
         """Run the function. Cancellation: a stop and the kill cut it."""
         function = self._spec.run
-        waits = _takes_task_status(function)
+        waits = takes_task_status(function)
         with self._soft_scope:
             if waits:
                 self._limit_start(self._spec.start_timeout)
@@ -31,7 +27,7 @@ class TaskLife(Life):
                 self._ready()
                 running = function()
             del function  # a TEMPORARY task must not be what keeps its own arguments alive
-            await running
+            await must_await(running, f"TaskSpec({self._spec.id!r}).run")
         if self._crash_reason is not None:
             return self._crash_reason
         if self._soft_scope.cancelled_caught:
@@ -54,13 +50,3 @@ class _TaskStatus:
         self._called = True
         self._life.info = value
         self._life._ready()
-
-
-def _takes_task_status(function: Callable[..., Any]) -> bool:
-    if isinstance(function, partial) and "task_status" in function.keywords:
-        return False
-    try:
-        parameter = signature(function).parameters.get("task_status")
-    except (TypeError, ValueError):
-        return False  # a callable that does not show its signature: it cannot ask for what we would not know to give
-    return parameter is not None and parameter.kind is not Parameter.POSITIONAL_ONLY

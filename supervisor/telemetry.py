@@ -1,7 +1,9 @@
 """Where events go: sinks, of which structlog is one and `events()` another.
 
 A sink is a function of one event. It is called in the task in which the event happened, so it must be quick and must not wait.
-A sink that raises is reported to the others and keeps its place: nothing here ever hurts the tree.
+A sink that raises is reported to the others and keeps its place: nothing here ever hurts the tree. So is one that raises a
+cancellation: nobody cancels a function that does not wait. A `KeyboardInterrupt` or a `SystemExit` of a sink ends the tree, in
+order.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
+from anyio import get_cancelled_exc_class
 
 from supervisor.events import Event, EventsSkipped, SinkFailed
 from supervisor.reader import Buffer, Reader
@@ -48,7 +51,14 @@ def _words(kind: str) -> str:
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in kind).strip()
 
 
-def _complaint(broken: Sink, error: Exception) -> str:
+def _harmless(error: BaseException) -> bool:
+    """Whether it says no more than that the sink is broken."""
+    if isinstance(error, Exception | GeneratorExit):
+        return True
+    return not isinstance(error, KeyboardInterrupt | SystemExit) and isinstance(error, get_cancelled_exc_class())
+
+
+def _complaint(broken: Sink, error: BaseException) -> str:
     try:
         return f"{broken!r}: {type(error).__name__}: {error}"
     except Exception:  # noqa: BLE001  # it cannot even be named
@@ -87,8 +97,10 @@ class Telemetry:
         for sink in tuple(self._sinks):
             try:
                 sink(event)
-            except Exception as error:  # noqa: BLE001  # a sink must not hurt the tree it watches
-                self._complain(sink, event, error)
+            except BaseException as error:
+                if not _harmless(error):
+                    raise
+                self._complain(sink, event, error)  # a sink must not hurt the tree it watches
 
     def attach(self, sink: Sink) -> None:
         self._sinks.append(sink)
@@ -104,11 +116,13 @@ class Telemetry:
             if isinstance(buffer, Buffer):
                 buffer.close()
 
-    def _complain(self, broken: Sink, event: Event, error: Exception) -> None:
+    def _complain(self, broken: Sink, event: Event, error: BaseException) -> None:
         complaint = SinkFailed(path=event.path, at=event.at, error=_complaint(broken, error))
         for sink in tuple(self._sinks):
             if sink is not broken:
                 try:
                     sink(complaint)
-                except Exception:  # noqa: BLE001, S112  # both are broken: there is nobody left to tell
-                    continue
+                except BaseException as another:
+                    if not _harmless(another):
+                        raise
+                    continue  # both are broken: there is nobody left to tell

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 
 import anyio
 
 from supervisor.agenda import Agenda, Timer
-from supervisor.parking import Parker, give_way
+from supervisor.parking import Parker, check_thread, give_way
 
 __all__ = ["Timekeeper"]
 
@@ -26,6 +27,7 @@ class Timekeeper:
     def __init__(self, now: Callable[[], float], parker: Parker) -> None:
         self._now = now
         self._parker = parker
+        self._home = threading.get_ident()
         self._agenda = Agenda()
         self._scope: anyio.CancelScope | None = None
         self._closed = False
@@ -39,7 +41,9 @@ class Timekeeper:
 
         Raises:
             ValueError: not a number of seconds. It would stop every timer of the tree.
+            RuntimeError: this is another thread than the tree's.
         """
+        self.check_thread()
         if not isinstance(delay, int | float) or delay != delay:
             raise ValueError(f"a time is {delay!r}; expected seconds, such as 5.0")
         timer = self._agenda.schedule(self._now(), delay, action)
@@ -51,6 +55,10 @@ class Timekeeper:
     def cancel(self, timer: Timer) -> bool:
         """Forget a timer; whether it was still pending."""
         return self._agenda.cancel(timer)
+
+    def check_thread(self) -> None:
+        """Raises RuntimeError in another thread than the tree's."""
+        check_thread(self._home)
 
     async def run(self) -> None:
         """Do what is due, until `close`.

@@ -6,14 +6,17 @@ told once, as `Skipped(count)`, what it missed.
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Generic, Protocol, TypeVar
 
 from attrs import frozen
 
+from supervisor.checks import check_kind
 from supervisor.messages import Skipped, Undelivered
+from supervisor.parking import check_thread
 from supervisor.reader import Buffer, Reader
 
-__all__ = ["DEAD_LETTERS", "Carries", "Subscriber", "Subscription", "Topic", "Topics"]
+__all__ = ["DEAD_LETTERS", "Carries", "Subscriber", "Subscription", "Topic", "Topics", "check_topic"]
 
 M = TypeVar("M")
 M_co = TypeVar("M_co", covariant=True)
@@ -31,6 +34,19 @@ class Topic(Generic[M]):
 
     def __str__(self) -> str:
         return self.key
+
+
+def check_topic(topic: object, said: str) -> None:
+    """Refuse what is no topic.
+
+    Args:
+        topic: what was given.
+        said: who got it: `bot/feed: subscribe()`.
+
+    Raises:
+        TypeError
+    """
+    check_kind(topic, Topic, said, "a Topic, such as Topic('ticks')")
 
 
 DEAD_LETTERS: Topic[Undelivered] = Topic("dead letters")
@@ -56,12 +72,22 @@ class Topics:
 
     def __init__(self) -> None:
         self._subscribers: dict[str, dict[Subscriber[Any], None]] = {}
+        self._home = threading.get_ident()
 
     def publish(self, topic: Topic[M], message: M) -> int:
-        """Hand a message to every subscriber, in order of subscription. Returns how many took it."""
-        subscribers = self._subscribers.get(topic.key)
+        """Hand a message to every subscriber, in order of subscription. Returns how many took it.
+
+        Raises:
+            RuntimeError: there are some, and this is another thread than the tree's. None got it.
+        """
+        try:
+            subscribers = self._subscribers.get(topic.key)
+        except AttributeError:
+            check_topic(topic, "publish()")
+            raise
         if subscribers is None:
             return 0
+        check_thread(self._home)
         taken = 0
         for subscriber in tuple(subscribers):
             taken += subscriber.push(message)

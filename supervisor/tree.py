@@ -263,7 +263,7 @@ class SupervisorLife:
             close_all(slot)
 
     def _answer(self, call: object, key: str, error: Exception | None) -> None:
-        assert isinstance(call, PendingReply)  # noqa: S101
+        assert isinstance(call, PendingReply)  # noqa: S101  # the shell makes no other
         slot = self.branch.slots.get(key)
         if isinstance(error, ChildAlreadyStarted) and slot is not None:
             error.ref = Ref(slot.place)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from functools import wraps
 from typing import Any, Generic, TypeVar
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -119,6 +121,40 @@ async def _handler(self: object, message: object) -> None: ...
 def test_a_handler_that_cannot_take_a_message_is_refused_with_its_class(receive: object, why: str) -> None:
     with pytest.raises(TypeError, match=why):
         type("Wrong", (Actor,), {"receive": receive, "__message_type__": int})
+
+
+async def _no_arguments(self: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "why"),
+    [
+        ("on_start", lambda self: None, r"Wrong.on_start is not async, and is awaited; write async def on_start\(self\)"),
+        ("on_stop", lambda self, reason: None, r"Wrong.on_stop is not async, .* write async def on_stop\(self, reason\)"),
+        ("on_start", _handler, r"Wrong.on_start\(self.*message.* cannot be called without arguments; write async def on_start"),
+        ("on_stop", _no_arguments, r"Wrong.on_stop\(self.* cannot take the reason; write async def on_stop\(self, reason\)"),
+        ("on_stop", staticmethod(_handler), r"Wrong.on_stop is a staticmethod; expected async def on_stop\(self, reason\)"),
+    ],
+    ids=["sync on_start", "sync on_stop", "on_start with an argument", "on_stop without a reason", "static"],
+)
+@pytest.mark.parametrize("mixin", [False, True], ids=["own", "of a mixin"])
+def test_a_hook_that_could_not_run_is_refused_with_its_class(name: str, given: object, why: str, mixin: bool) -> None:
+    with pytest.raises(TypeError, match=why):
+        if mixin:
+            type("Wrong", (type("Mixin", (), {name: given}), Actor), {"__message_type__": int})
+        else:
+            type("Wrong", (Actor,), {name: given, "__message_type__": int})
+
+
+def test_hooks_with_defaults_and_under_decorators_are_welcome() -> None:
+    @wraps(_no_arguments)
+    def decorated(self: object) -> object:
+        return _no_arguments(self)
+
+    async def generous(self: object, reason: object, more: int = 1) -> None: ...
+
+    type("Fine", (Actor,), {"on_start": decorated, "on_stop": generous, "__message_type__": int})
+    type("Fine", (Actor,), {"on_start": AsyncMock(), "on_stop": AsyncMock(), "__message_type__": int})
 
 
 def test_a_handler_with_a_yield_would_handle_nothing_and_is_refused() -> None:

@@ -51,10 +51,16 @@ class Untyped(Actor["Nowhere"]):  # type: ignore[name-defined]  # what a wrong a
 async def job() -> None: ...
 
 
-async def job_of(what: str) -> None: ...
+class Misspelt(Actor[str]):
+    def recieve(self, message: str) -> None: ...
 
 
-async def ready_job(*, task_status: Any) -> None: ...
+class Deaf(Actor[str]):
+    async def on_start(self) -> None: ...
+
+
+class Busy(Actor[None]):
+    async def on_start(self) -> None: ...
 
 
 SIGNIFICANT = TaskSpec("job", job, restart=Restart.TRANSIENT, significant=True)
@@ -86,16 +92,9 @@ CASES: dict[str, tuple[str, ChildSpec, ChildSpec]] = {
         tree(ActorSpec("a", partial(Untyped))),
         tree(ActorSpec("a", partial(Plain))),
     ),
-    "a function that needs arguments": (
-        "run-arguments",
-        tree(TaskSpec("a", job_of)),
-        tree(TaskSpec("a", partial(job_of, "x"))),
-    ),
-    "a task that wants task_status lacks nothing": (
-        "run-arguments",
-        tree(TaskSpec("a", job_of)),
-        tree(TaskSpec("a", ready_job)),
-    ),
+    "an actor that misspells receive": ("no-receive", tree(ActorSpec("a", Misspelt)), tree(plain())),
+    "an actor without receive": ("no-receive", tree(ActorSpec("a", Deaf)), tree(ActorSpec("a", Busy))),
+    "one behind a partial": ("no-receive", tree(ActorSpec("a", partial(Deaf))), tree(ActorSpec("a", partial(Plain)))),
     "a default backoff under a default intensity": (
         "restarts-for-ever",
         tree(plain(backoff=ENDLESS)),
@@ -206,6 +205,14 @@ def test_a_rule_is_silent_where_it_should_be(case: str) -> None:
 def test_what_will_fail_at_its_start_is_wrong_and_the_rest_are_warnings() -> None:
     spec = tree(ActorSpec("a", Numbered), plain("b", backoff=ENDLESS))
     assert [(one.path, one.gravity) for one in findings(spec)] == [("root/a", Gravity.WRONG), ("root/b", Gravity.WARNING)]
+
+
+def test_a_misspelt_receive_is_named() -> None:
+    (found,) = findings(tree(ActorSpec("a", Misspelt)))
+    assert found.gravity is Gravity.WARNING
+    assert found.sentence == "Misspelt has no receive, so the first message crashes it; it has recieve: write receive"
+    (found,) = findings(tree(ActorSpec("a", Deaf)))
+    assert "write def receive(self, message), or Actor[None]" in found.sentence
 
 
 def test_a_plain_tree_has_nothing_said_of_it() -> None:

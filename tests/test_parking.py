@@ -131,6 +131,57 @@ async def test_a_place_can_be_used_again_and_again() -> None:
     assert rounds == 100
 
 
+def in_a_thread(act: Callable[[], object]) -> str:
+    """What it raised there."""
+    raised: list[str] = []
+
+    def run() -> None:
+        try:
+            act()
+        except RuntimeError as error:
+            raised.append(str(error))
+
+    thread = threading.Thread(target=run, name="another")
+    thread.start()
+    thread.join()
+    return "".join(raised)
+
+
+async def test_another_thread_that_wakes_a_sleeper_is_refused_and_the_sleeper_can_still_be_woken() -> None:
+    parker, log = parker_type()(), []
+    async with anyio.create_task_group() as group:
+
+        async def sleeper() -> None:
+            await parker.park()
+            log.append("awake")
+
+        group.start_soon(sleeper)
+        await until(lambda: parker.parked)
+        refusal = in_a_thread(parker.unpark)
+        assert "used from the thread 'another'" in refusal
+        assert "background()" in refusal
+        await anyio.sleep(1)
+        assert (parker.parked, log) == (True, [])
+        parker.unpark()
+    assert log == ["awake"]
+
+
+async def test_where_nobody_sleeps_the_thread_is_not_looked_at() -> None:
+    parker = parker_type()()
+    assert in_a_thread(parker.unpark) == ""
+
+
+@pytest.mark.real_time
+async def test_another_loop_that_sleeps_there_is_refused(anyio_backend: Any) -> None:
+    parker = parker_type()()
+
+    async def sleep() -> None:
+        await parker.park()
+
+    assert "used from the thread" in in_a_thread(lambda: anyio.run(sleep, backend=backend_of(anyio_backend)))
+    assert not parker.parked
+
+
 @pytest.mark.item(174)
 async def test_the_clock_is_that_of_the_loop() -> None:
     clock = loop_clock()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -83,6 +84,13 @@ class Program:
 
     def signal(self, number: int) -> None:
         self._process.send_signal(number)
+
+    def signal_until_it_ends(self, number: int) -> None:
+        """As often as it takes: two that come at once are one."""
+        until = time.monotonic() + SECONDS
+        while self._process.poll() is None and time.monotonic() < until:
+            self._process.send_signal(number)
+            time.sleep(0.05)
 
     def end(self) -> tuple[list[str], int, str]:
         """The rest of what it says, its exit code, and what it wrote to stderr."""
@@ -196,6 +204,73 @@ def test_a_signal_is_not_for_a_tree_that_runs_in_another_thread(backend: str) ->
         said, code, error = running.end()
     assert said == ["heeded by the program", "?a", "-a"]
     assert (code, error) == (0, "")
+
+
+# ---- what holds the loop
+
+HOLDS = """
+class Blocker(Actor[str]):
+    def receive(self, message):
+        say("held")
+        {how}
+
+spec = SupervisorSpec("root", [ActorSpec("a", Blocker)])
+
+async def hold(root):
+    root.child("a").tell("hold")
+    await anyio.sleep_forever()
+
+run(spec, hold, backend=BACKEND, sinks=QUIET, deadline={deadline})
+say("never")
+"""
+HOW = {"a call that waits": "import time; time.sleep(600)", "a loop that computes": "while True: pass"}
+
+
+@process_test
+@pytest.mark.parametrize("how", HOW.values(), ids=HOW)
+def test_a_third_signal_ends_a_process_whose_loop_is_held_and_says_by_what(backend: str, how: str) -> None:
+    with program(backend, HOLDS.format(how=how, deadline=None)) as running:
+        running.until("held")
+        running.signal_until_it_ends(signal.SIGTERM)
+        said, code, error = running.end()
+    assert "never" not in said
+    assert code == -signal.SIGTERM
+    assert error.startswith("supervisor: the third signal, SIGTERM: this process ends now; it was at\n")
+    assert ", in receive" in error.splitlines()[-1]
+
+
+@process_test
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_the_deadline_ends_a_process_whose_loop_is_held_and_says_by_what(backend: str, number: int) -> None:
+    with program(backend, HOLDS.format(how="while True: pass", deadline=0.0)) as running:
+        running.until("held")
+        running.signal(number)
+        said, code, error = running.end()
+    assert "never" not in said
+    assert code == 128 + number
+    assert error.startswith("supervisor: the deadline has passed and something holds the loop: this process ends now; ")
+    assert ", in receive" in error
+
+
+@process_test
+def test_a_third_signal_ends_a_process_in_which_something_refuses_to_be_killed(backend: str) -> None:
+    script = """
+    class Shielded(Actor[str]):
+        async def on_stop(self, reason):
+            with anyio.CancelScope(shield=True):
+                say("shielded")
+                await anyio.sleep_forever()
+
+    run(SupervisorSpec("root", [ActorSpec("a", Shielded)]), main, backend=BACKEND, sinks=QUIET, deadline=None)
+    """
+    with program(backend, script) as running:
+        running.until("ready")
+        running.signal(signal.SIGINT)
+        running.until("shielded")
+        running.signal_until_it_ends(signal.SIGINT)
+        _, code, error = running.end()
+    assert code == -signal.SIGINT
+    assert error.startswith("supervisor: the third signal, SIGINT")
 
 
 # ---- exit codes

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -17,7 +19,20 @@ from typing import Any
 import anyio
 import pytest
 
-from supervisor import SpecError, SqliteStore, StoreCorrupt, StoreError, StoreFailed, StoreInUse, StoreTooNew
+from supervisor import (
+    Actor,
+    ActorSpec,
+    SpecError,
+    SqliteStore,
+    StartError,
+    StoreCorrupt,
+    StoreError,
+    StoreFailed,
+    StoreInUse,
+    StoreTooNew,
+    SupervisorSpec,
+    open_supervisor,
+)
 from supervisor.sqlite_file import MIGRATIONS, SqliteFile
 from supervisor.store import DurableStore, Store
 from tests.contracts.store import StoreContract
@@ -77,6 +92,16 @@ async def test_it_is_a_durable_store(path: Path) -> None:
 def test_building_it_opens_nothing(path: Path) -> None:
     SqliteStore(path)
     assert not path.exists()
+
+
+async def test_what_was_flushed_is_on_the_disk_also_of_a_file_that_was_there(path: Path) -> None:
+    async with opened(path) as store:
+        store.put("a", "x", b"1")
+    for value in (b"2", b"3"):
+        async with opened(path, write_after=1000.0) as store:
+            store.put("a", "x", value)
+            await store.flush()
+            assert as_others_see_it(path) == {("a", "x"): value}
 
 
 async def test_what_was_flushed_is_on_the_disk(path: Path) -> None:
@@ -236,6 +261,71 @@ async def test_the_files_are_for_their_owner_only(path: Path) -> None:
     assert modes == dict.fromkeys(["state.sqlite", "state.sqlite-wal", "state.sqlite-shm", "state.sqlite-lock"], 0o600)
 
 
+@pytest.mark.parametrize("mode", [0o644, 0o666, 0o777], ids=oct)
+@pytest.mark.parametrize("content", ["a store", "empty"])
+async def test_files_that_were_there_are_for_their_owner_only_from_then_on(path: Path, content: str, mode: int) -> None:
+    names = [f"state.sqlite{suffix}" for suffix in ("", "-wal", "-shm", "-lock")]
+    if content == "a store":
+        left_behind(path)
+    for name in names:
+        path.with_name(name).touch()
+        path.with_name(name).chmod(mode)
+    before = os.umask(0)
+    try:
+        async with opened(path) as store:
+            assert store.get("a", "left") == (b"1" if content == "a store" else None)
+            store.put("a", "x", b"1")
+            await store.flush()
+            modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(names, mode & 0o700)
+
+
+def left_behind(path: Path) -> None:
+    """A store whose process was killed: its log is not in it yet."""
+    folder = path.parent / "elsewhere"
+    folder.mkdir()
+    file = SqliteFile(str(folder / path.name))
+    file.write({("a", "left"): b"1"})
+    for name in (path.name, f"{path.name}-wal"):
+        shutil.copy(folder / name, path.parent)
+    file.close()
+    shutil.rmtree(folder)
+
+
+async def test_a_file_that_is_private_already_keeps_its_mode(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened(path):
+        pass
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "chmod", denied)
+        async with opened(path) as store:
+            store.put("a", "x", b"1")
+            await store.flush()
+
+
+def denied(*_: Any, **__: Any) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-lock"])
+async def test_a_file_of_somebody_else_that_is_open_to_others_is_refused(
+    path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_behind(path)
+    file = path.with_name(f"{path.name}{suffix}")
+    if not file.exists():
+        file.write_bytes(bytes(32768))  # SQLite itself makes an empty one private
+    file.chmod(0o666)
+    words = f"is open to others, and {file} cannot be made private .*; have its owner do it: chmod 600 {file}"
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "chmod", denied)
+        with pytest.raises(StoreFailed, match=words):
+            SqliteStore(path).open()
+    async with opened(path) as store:  # nothing of the attempt is left in the way
+        assert store.get("a", "left") == b"1"
+
+
 async def test_a_commit_is_synced_to_the_disk(path: Path) -> None:
     async with opened(path) as store:
         assert store._file is not None
@@ -249,12 +339,30 @@ async def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         SqliteStore(tmp_path / "no" / "state.sqlite").open()
 
 
-async def test_a_folder_is_no_store(tmp_path: Path) -> None:
-    with pytest.raises(StoreFailed, match="cannot be opened"):
-        SqliteStore(tmp_path).open()
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_file_is_no_store(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "state"
+    path.mkdir() if kind == "folder" else os.mkfifo(path)
+    with pytest.raises(StoreFailed, match="cannot be opened: it is a folder or a device; choose the path of a file"):
+        SqliteStore(path).open()
+    assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("path", ["", ":memory:", None, 3], ids=repr)
+async def test_a_path_that_no_file_can_have_is_an_error_of_the_store(tmp_path: Path) -> None:
+    with pytest.raises(StoreFailed, match="cannot be looked at"):
+        SqliteStore(tmp_path / ("x" * 1000)).open()
+
+
+class BytesPath:
+    def __fspath__(self) -> bytes:
+        return b"state.sqlite"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", ":memory:", None, 3, True, b"state.sqlite", BytesPath(), ["state.sqlite"], SqliteStore, "a\0b", Path("a\0b")],
+    ids=lambda path: "bytes path" if isinstance(path, BytesPath) else repr(path),
+)
 def test_a_path_that_is_none_is_refused(path: Any) -> None:
     with pytest.raises(SpecError, match=r"SqliteStore\.path"):
         SqliteStore(path)
@@ -292,6 +400,18 @@ def test_the_database_of_another_program_is_refused_and_left_alone(path: Path) -
     with pytest.raises(StoreCorrupt, match="is the database of another program"):
         SqliteStore(path).open()
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_the_database_of_another_program_keeps_its_mode(path: Path, mode: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {mode}")
+        connection.execute("CREATE TABLE theirs (x)")
+        connection.commit()
+    path.chmod(0o664)
+    with pytest.raises(StoreCorrupt, match="is the database of another program"):
+        SqliteStore(path).open()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o664
 
 
 async def test_a_store_without_its_table_is_refused(path: Path) -> None:
@@ -387,6 +507,64 @@ async def test_one_file_is_opened_once_by_whatever_path(path: Path) -> None:
         await store.flush()
 
 
+async def test_a_hard_link_is_no_way_in(path: Path) -> None:
+    async with opened(path) as store:
+        link = path.with_name("link.sqlite")
+        link.hardlink_to(path)
+        with pytest.raises(StoreInUse, match=r"the store \S*link.sqlite is in use by another tree of this process") as caught:
+            SqliteStore(link).open()
+        assert caught.value.by is store
+        assert not link.with_name("link.sqlite-wal").exists()
+        store.put("a", "x", b"1")
+        await store.flush()
+    async with opened(link) as store:
+        assert store.get("a", "x") == b"1"
+
+
+class Idle(Actor[object]):
+    async def receive(self, message: object) -> None: ...
+
+
+def two_supervisors(one: SqliteStore, other: SqliteStore) -> SupervisorSpec:
+    left = SupervisorSpec("left", [ActorSpec("a", Idle)], store=one)
+    return SupervisorSpec("root", [left, SupervisorSpec("right", [ActorSpec("a", Idle)], store=other)])
+
+
+async def test_two_supervisors_of_one_tree_with_a_store_each_on_one_file_are_told_to_share_one(path: Path) -> None:
+    link = path.with_name("link.sqlite")
+    link.symlink_to(path)
+    words = rf"is in use by SqliteStore\('{path}'\) of this tree; make one SqliteStore and give it to both"
+    for other in (path, link):
+        with pytest.raises(StoreInUse, match=words) as caught:
+            async with open_supervisor(two_supervisors(SqliteStore(path), SqliteStore(other))):
+                pytest.fail("it began")
+        assert caught.value.store == str(path)
+    async with opened(path):
+        """Nothing of the attempts is left in the way."""
+
+
+async def test_two_supervisors_of_one_tree_can_share_one_store(path: Path) -> None:
+    store = SqliteStore(path)
+    async with open_supervisor(two_supervisors(store, store)) as root:
+        assert [child.phase.value for child in root.which_children()] == ["running", "running"]
+
+
+async def test_a_child_that_comes_with_a_store_of_its_own_on_the_trees_file_is_told_to_share(path: Path) -> None:
+    spec = SupervisorSpec("root", [], store=SqliteStore(path))
+    async with open_supervisor(spec, sinks=[lambda event: None]) as root:
+        with pytest.raises(StartError, match="of this tree; make one SqliteStore and give it to both"):
+            await root.start_child(ActorSpec("a", Idle, store=SqliteStore(path)))
+
+
+async def test_two_supervisors_of_two_trees_of_one_process_are_told_to_stop_one(path: Path) -> None:
+    store = SqliteStore(path)
+    async with open_supervisor(two_supervisors(store, store)):
+        for other in (store, SqliteStore(path)):
+            with pytest.raises(StoreInUse, match="in use by another tree of this process; stop that one first"):
+                async with open_supervisor(two_supervisors(other, other)):
+                    pytest.fail("it began")
+
+
 HOLD = """
 import os, sys
 from supervisor.sqlite_file import SqliteFile
@@ -406,6 +584,10 @@ async def test_a_file_that_another_process_holds_is_refused_until_that_is_killed
         pid = holder.stdout.readline().strip()
         with pytest.raises(StoreInUse, match=rf"in use by process {pid} \(-c\); stop that one first"):
             SqliteStore(path).open()
+        other = SqliteStore(path)
+        with pytest.raises(StoreInUse, match=rf"in use by process {pid} \(-c\); stop that one first"):
+            async with open_supervisor(two_supervisors(other, other)):
+                pytest.fail("it began")
         holder.kill()
         holder.wait()
         async with opened(path) as store:
@@ -511,6 +693,72 @@ async def test_closing_on_a_full_disk_says_what_is_lost_and_lets_go_of_the_file(
         await store.close()
     async with opened(path) as again:
         assert again.get("a", "x") is None
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal"])
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+async def test_a_file_that_is_not_found_any_more_is_an_error_and_once_it_is_back_nothing_is_lost(
+    path: Path, suffix: str, how: str
+) -> None:
+    file, away = path.with_name(f"{path.name}{suffix}"), path.with_name("away")
+    async with opened(path, write_after=1000.0) as store:
+        store.put("a", "before", b"1")
+        await store.flush()
+        file.rename(away)
+        if how == "replaced":
+            file.write_bytes(away.read_bytes())
+        store.put("a", "after", b"2")
+        for _ in range(2):
+            with pytest.raises(StoreFailed, match="was deleted or replaced while open; put it and its -wal file back"):
+                await store.flush()
+        assert store.get("a", "after") == b"2"
+        away.replace(file)
+        await store.flush()
+        assert as_others_see_it(path) == {("a", "before"): b"1", ("a", "after"): b"2"}
+
+
+async def test_closing_a_store_whose_file_was_deleted_says_what_is_lost(path: Path) -> None:
+    store = SqliteStore(path, write_after=1000.0)
+    store.open()
+    for suffix in ("", "-wal", "-shm", "-lock"):
+        path.with_name(f"{path.name}{suffix}").unlink()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:  # the file that is there now is somebody else's
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute("CREATE TABLE state (namespace, key, value)")
+        other.execute("INSERT INTO state VALUES ('a', 'x', 'theirs')")
+        store.put("a", "x", b"ours")
+        with pytest.raises(StoreFailed, match="was deleted or replaced while open"):
+            await store.close()
+        assert path.with_name(f"{path.name}-wal").exists()
+        assert other.execute("SELECT * FROM state").fetchall() == [("a", "x", "theirs")]
+        assert other.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+async def test_a_file_that_is_deleted_while_a_batch_is_written_is_an_error_of_that_batch(path: Path) -> None:
+    async with opened(path, write_after=1000.0) as store:
+        assert store._file is not None
+        whole = store._file.writer
+        store._file.writer = Deleting(whole, path)  # type: ignore[assignment]
+        store.put("a", "x", b"1")
+        with pytest.raises(StoreFailed, match="was deleted or replaced while open"):
+            await store.flush()
+        store._file.writer = whole
+        path.with_name("away").rename(path)
+
+
+class Deleting:
+    """A connection whose file is deleted before a commit."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection, self._path = connection, path
+
+    def execute(self, statement: str, *arguments: Any) -> Any:
+        if statement == "COMMIT":
+            self._path.rename(self._path.with_name("away"))
+        return self._connection.execute(statement, *arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
 
 
 class Faulty:

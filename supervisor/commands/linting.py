@@ -13,14 +13,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from difflib import get_close_matches
 from enum import Enum
 from functools import partial
 from inspect import Parameter, signature
-from typing import Any
+from typing import Any, Generic
 
 from attrs import frozen
 
 from supervisor.accepts import accepted_types
+from supervisor.actor import Actor
 from supervisor.backoff import Backoff
 from supervisor.spec import (
     KILL,
@@ -36,7 +39,6 @@ from supervisor.spec import (
     Restart,
     Scope,
     SupervisorSpec,
-    TaskSpec,
 )
 
 __all__ = ["Finding", "Gravity", "findings", "most_restarts", "walk"]
@@ -112,14 +114,9 @@ def _unstartable(spec: ChildSpec) -> Iterator[tuple[str, str]]:
                 accepted_types(factory)
             except Exception as error:  # noqa: BLE001  # an annotation can raise anything when it is read
                 yield "message-types", f"nobody knows which messages it takes: {error}"
-    elif isinstance(spec, TaskSpec):
-        missing = _missing_arguments(spec.run, "task_status")
-        if missing:
-            expected = f"functools.partial({_name(spec.run)}, ...), or an async function without arguments"
-            yield "run-arguments", f"its run is called without arguments, and needs {missing}; give {expected}"
 
 
-def _missing_arguments(function: Callable[..., object], *given: str) -> str:
+def _missing_arguments(function: Callable[..., object]) -> str:
     """The arguments that a call would lack, as text."""
     try:
         parameters = signature(function).parameters.values()
@@ -127,7 +124,23 @@ def _missing_arguments(function: Callable[..., object], *given: str) -> str:
         return ""  # a callable that does not show its signature
     named = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
     needed = [one for one in parameters if one.kind in named and one.default is Parameter.empty]
-    return ", ".join(one.name for one in needed if one.name not in given or one.kind is Parameter.POSITIONAL_ONLY)
+    return ", ".join(one.name for one in needed)
+
+
+def _no_receive(spec: ChildSpec, parent: Parent | None) -> Iterator[tuple[str, str]]:
+    """An actor that will crash at its first message. One that names none, `Actor[None]`, lives by its on_start alone."""
+    factory: Any = getattr(spec, "start", None)
+    while isinstance(factory, partial):
+        factory = factory.func
+    if not isinstance(factory, type) or not issubclass(factory, Actor) or factory.receive is not Actor.receive:
+        return
+    with suppress(Exception):  # an annotation can raise anything when it is read; that is said above
+        if accepted_types(factory) == (type(None),):
+            return
+    own = [name for base in factory.__mro__ if base not in (Actor, Generic, object) for name in vars(base)]
+    near = get_close_matches("receive", own, 1, 0.75)
+    advice = f"it has {near[0]}: write receive" if near else "write def receive(self, message), or Actor[None] if it gets none"
+    yield "no-receive", f"{factory.__name__} has no receive, so the first message crashes it; {advice}"
 
 
 def _name(function: object) -> str:
@@ -302,6 +315,7 @@ def _hidden_names(root: ChildSpec) -> dict[str, list[str]]:
 
 
 _RULES: tuple[Rule, ...] = (
+    _no_receive,
     _endless,
     _idle_backoff,
     _shared_give_up,

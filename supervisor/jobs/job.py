@@ -16,6 +16,7 @@ from attrs import frozen
 
 from supervisor.agenda import Timer
 from supervisor.backoff import is_number
+from supervisor.checks import must_await, name_of
 from supervisor.errors import ActorCrashed, AskedSelf, JobTimeout, NoSuchActor, Unstopped
 from supervisor.exits import ExitReason, Killed, Shutdown
 from supervisor.parking import Parker, uninterrupted
@@ -163,7 +164,7 @@ class Job(Generic[R]):
         place.watchers[self] = None
         if self._timeout is not None:
             self._timer = self._runtime.timekeeper.after(self._timeout, partial(self._expire, self._timeout))
-        running = function(*args)
+        running = must_await(function(*args), f"the job {name_of(function)}")
         del function, args  # nobody needs them again, and they may be large
         self._value = await running
 

@@ -1,7 +1,8 @@
 """A bounded stream of results: a job per item, few at a time, and what each came to.
 
 Between the input and the consumer there are never more than `at_most` items: at work, or done and not yet read. So a slow
-consumer slows the input down, an endless input is no harm, and in input order a slow item holds back those behind it.
+consumer slows the input down, an endless input is no harm, and in input order a slow item holds back those behind it. Where the
+supervisor may have fewer children than that, an item waits until a job of the stream's own has ended.
 
 The input is read by a task of the consumer's own, because a slow input must not keep back a result that is ready.
 """
@@ -15,7 +16,7 @@ from typing import Any, Generic, Self, TypeVar
 
 import anyio
 
-from supervisor.errors import JobTimeout
+from supervisor.errors import JobTimeout, MaxChildrenReached
 from supervisor.jobs.job import Job, Outcome, TimedOut
 from supervisor.parking import Parker
 
@@ -67,6 +68,8 @@ class JobStream(Generic[R]):
         """Those not yet read, in the order of the input."""
         self._over: dict[Job[R], None] = {}
         """Those of them that are done, in that order."""
+        self._ended = 0
+        """How many have been done so far."""
         self._exhausted = False
         self._error: Exception | None = None
 
@@ -78,7 +81,8 @@ class JobStream(Generic[R]):
 
         Raises:
             JobTimeout: an item took too long, under `OnTimeout.RAISE`.
-            MaxChildrenReached, NoSuchActor: a job could not be started. Comes after the outcomes of those that could.
+            MaxChildrenReached: no job could be started, with none of this stream at work: others have all the room.
+            NoSuchActor: the supervisor does not run. Like the one before, it comes after the outcomes of what was started.
             Exception: what the input raised; likewise.
             RuntimeError: another task is reading.
 
@@ -110,7 +114,7 @@ class JobStream(Generic[R]):
                 while True:
                     while len(self._jobs) >= self._at_most:
                         await self._puller.park()
-                    job = await self._begin(await anext(source))
+                    job = await self._begin_with_room(await anext(source))
                     self._jobs[job] = None
                     job.when_over(self._job_over)
             finally:
@@ -124,6 +128,25 @@ class JobStream(Generic[R]):
         finally:
             self._exhausted = True
             self._reader.unpark()
+
+    async def _begin_with_room(self, item: Any) -> Job[R]:
+        """Start one, once there is room for it.
+
+        Raises:
+            MaxChildrenReached: there is none, and none will come of this stream's own.
+
+        Cancellation: atomic.
+        """
+        while True:
+            before = self._ended
+            try:
+                return await self._begin(item)
+            except MaxChildrenReached:
+                # One that ended during the attempt has made room since: its end is not to be waited for.
+                if self._ended == before and len(self._jobs) == len(self._over):
+                    raise
+            while self._ended == before:
+                await self._puller.park()
 
     async def close(self) -> None:
         """End the jobs that nobody will read: all are asked to stop, then waited for.
@@ -154,7 +177,9 @@ class JobStream(Generic[R]):
     def _job_over(self, job: Job[R]) -> None:
         if job in self._jobs:
             self._over[job] = None
+            self._ended += 1
             self._reader.unpark()
+            self._puller.unpark()
 
 
 @asynccontextmanager

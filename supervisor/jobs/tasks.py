@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from supervisor.backoff import is_count
+from supervisor.checks import refuse_coroutine
 from supervisor.errors import SpecError
 from supervisor.exits import Failed
 from supervisor.jobs.job import Job, TimedOut, check_timeout
@@ -128,7 +129,9 @@ class Tasks:
         Args:
             function: async; called with one item.
             items: plain or async; read only as far as there is room.
-            at_most: items at work, or done and not yet read.
+            at_most: items at work, or done and not yet read. Fewer, if the supervisor's `max_children` leaves room for fewer:
+                an item waits until a job of this stream has ended. With none of its own at work nothing is waited for:
+                the reader gets `MaxChildrenReached` after the outcomes so far.
             ordered: True: outcomes in the order of the items; False: as they are done.
             timeout: seconds that each may take; past them its job is killed. None: no bound.
             on_timeout: what the reader gets for such an item.
@@ -177,5 +180,4 @@ class Tasks:
 
 
 def _check_function(function: object) -> None:
-    if not callable(function):
-        raise TypeError(f"a job got {function!r}; expected an async function and its arguments: start(fetch, url)")
+    refuse_coroutine(function, "a job")

@@ -80,10 +80,13 @@ def assert_deterministic(
     seeds: Iterable[int] = (0,),
     backends: Iterable[str] = BACKENDS,
 ) -> None:
-    """Run an async function twice with each seed, and compare every step of its tasks, and every `note`.
+    """Run an async function twice with each seed, and compare every step of its tasks, every `note`, and what it returns.
+
+    Both runs share a process: what differs between processes only, such as the order of a set of texts, is not found.
 
     Args:
-        program: called with `args`. It must begin from the same state each time.
+        program: called with `args`. It must begin from the same state each time. What it returns is compared with `==`, where
+            its class has one.
         seeds: each is run twice on each loop.
         backends: of the runs.
 
@@ -95,26 +98,36 @@ def assert_deterministic(
     for seed in seeds:
         for backend in known:
             first = Trace()
-            failure = _outcome(program, args, backend, SeededRun(seed, first))
+            result, failure = _outcome(program, args, backend, SeededRun(seed, first))
             second = Trace(first)
-            again = _outcome(program, args, backend, SeededRun(seed, second))
+            other, again = _outcome(program, args, backend, SeededRun(seed, second))
             first.end()
             second.end()
+            if not _alike(result, other):
+                second.results(result, other)
             second.raise_difference(backend, seed)
             if again is not None or failure is not None:
                 raise again or failure or AssertionError
 
 
-def _outcome(program: Callable[..., Awaitable[object]], args: Any, backend: str, run: SeededRun) -> Exception | None:
-    """What the program raised."""
+def _alike(one: object, other: object) -> bool:
+    """Whether two results are equal. Without an equality of its own, nothing can be said of one but its class."""
+    if type(one).__eq__ is object.__eq__:
+        return type(one) is type(other)
+    return bool(one == other)
+
+
+def _outcome(
+    program: Callable[..., Awaitable[object]], args: Any, backend: str, run: SeededRun
+) -> tuple[object, Exception | None]:
+    """What the program returned, and what it raised."""
     try:
-        _run(program, args, backend, run)
+        return _run(program, args, backend, run), None
     except Exception as error:  # noqa: BLE001  # raised by the caller, unless the runs differ, which explains more
         # Part of what is compared: a run that fails and one that does not may have had the same steps.
-        assert run.trace is not None  # noqa: S101
+        assert run.trace is not None  # noqa: S101  # it is compared with another
         run.trace.record(f"raised {type(error).__name__}")
-        return error
-    return None
+        return None, error
 
 
 def _run(program: Callable[..., Awaitable[T]], args: Any, backend: str, run: SeededRun) -> T:

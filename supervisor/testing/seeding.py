@@ -2,7 +2,7 @@
 
 Seeded are: in which order tasks that can run go on; `Runtime.random` (jitter) and tree ids; the module `random`. Not seeded:
 threads, sockets, the wall clock, `secrets`, `uuid` and the order of a set of texts, which differs from process to process
-unless `PYTHONHASHSEED` is set.
+unless `PYTHONHASHSEED` is set. Two runs in one process have the same order, so no comparison finds it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ __all__ = ["CURRENT_RUN", "NotDeterministic", "SeededRun", "Trace", "label_of", 
 
 STEPS_KEPT = 200_000
 """Steps of a run that are kept word for word. Of those after them only a checksum is."""
+
+SHOWN = 500
+"""Characters of a result in an error, at most."""
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -93,12 +96,22 @@ class Trace:
             rest = f"{other.count} steps, of which only the first {STEPS_KEPT} are kept", f"{self.count} steps"
             self.difference = STEPS_KEPT + 1, *rest
 
+    def results(self, first: object, second: object) -> None:
+        """What the two runs returned is not equal. Where the runs themselves differed, that explains more."""
+        if self.difference is None:
+            self.difference = self.count + 1, _returned(first), _returned(second)
+
     def raise_difference(self, backend: str, seed: int) -> None:
         """Raises NotDeterministic if there was one."""
         if self.difference is not None:
             step, expected, got = self.difference
             before = tuple(self.lines[max(0, step - 6) : step - 1])
             raise NotDeterministic(backend, seed, step, expected, got, before)
+
+
+def _returned(result: object) -> str:
+    text = repr(result)
+    return f"returned {text if len(text) <= SHOWN else text[:SHOWN] + '...'}"
 
 
 class SeededRun:

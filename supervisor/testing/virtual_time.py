@@ -151,7 +151,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self._executing + int(borrowed)
 
     def _new_task(self, loop: asyncio.AbstractEventLoop, coroutine: Any, **kwargs: Any) -> asyncio.Task[Any]:
-        assert self._seeded is not None  # noqa: S101
+        assert self._seeded is not None  # noqa: S101  # only a seeded loop has this factory
         context = kwargs.pop("context", None) or copy_context()
         self._seeded.adopt(context)
         return _NumberedTask(coroutine, number=next(self._numbers), loop=loop, context=context, **kwargs)
@@ -162,7 +162,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def _order(self, tasks: list[asyncio.Task[Any]]) -> list[int]:
         """First by number, because which came first may be an accident of memory; then by the seed."""
         run = self._seeded
-        assert run is not None  # noqa: S101
+        assert run is not None  # noqa: S101  # only a seeded loop orders its rounds
         order = sorted(range(len(tasks)), key=lambda index: getattr(tasks[index], "number", 0))
         if len(order) > 1:
             run.schedule.shuffle(order)

@@ -167,11 +167,11 @@ def test_who_waits_for_a_start_that_asks_for_the_end_of_the_tree_is_told_why() -
 
 
 @pytest.mark.item(112)
-def test_a_request_of_a_child_that_is_being_stopped_changes_nothing() -> None:
+def test_a_request_of_a_child_that_is_being_stopped_with_its_group_is_heard() -> None:
     nursery = Nursery(top("a", "b", "c", strategy=ONE_FOR_ALL), slow="c")
     nursery.starts("c")
     assert nursery.ends("a") == "-c1"
-    assert nursery.ends("c", REQUEST).endswith("-b1 +a2 +b2 +c2")
+    assert nursery.ends("c", REQUEST) == "-b1 finish:shutdown (of the whole tree: done)"
 
 
 @pytest.mark.item(112)

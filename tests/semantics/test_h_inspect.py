@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import json
+import math
 
 import anyio
 import msgspec
 import pytest
 
-from supervisor import Backoff, ChildNotFound, Intensity, NoSuchActor, Scope, TreeSnapshot
+from supervisor import Backoff, ChildNotFound, Intensity, NoSuchActor, Scope, Supervisor, TreeSnapshot
 from supervisor.testing import await_restart, crash
-from tests.semantics.actors import Boom, Journal, Sleep, actor, many, opened, settle, sleep, task, tree
+from tests.semantics.actors import (
+    Boom,
+    BoomError,
+    Do,
+    Journal,
+    Quit,
+    Sleep,
+    actor,
+    info,
+    many,
+    opened,
+    settle,
+    sleep,
+    task,
+    tree,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -94,6 +110,64 @@ async def test_a_snapshot_shows_the_whole_tree() -> None:
         assert '"root/in" -> "root/in/b"' in snapshot.to_dot()
         assert "next in 40.0 s" in snapshot.to_text()
         assert root.supervisor("in").snapshot().root.path == "root/in"
+
+
+def _shown(root: Supervisor, path: str, id: str) -> tuple[str, str]:
+    """The phase of a child of the root, by each way to look."""
+    child = root.snapshot().find(path)
+    assert child is not None
+    return child.phase, info(root, id).phase.value
+
+
+@pytest.mark.item(92, 97)
+@pytest.mark.parametrize("how", ["a handler fails", "a handler hangs", "a background task fails", "it is crashed"])
+async def test_a_crashed_life_whose_on_stop_hangs_is_shown_as_stopping(how: str) -> None:
+    journal = Journal(slow_stop={"a": 1e6})
+
+    async def boom() -> None:
+        raise BoomError("beside")
+
+    async with opened(tree(actor(journal, "a", shutdown=math.inf)), deadline=1.0) as root:
+        a = root.child("a")
+        assert _shown(root, "root/a", "a") == ("running", "running")
+        match how:
+            case "a handler fails":
+                a.tell(Boom())
+            case "a handler hangs":
+                a.tell(Sleep(1e6))
+                await settle()
+                crash(a)
+            case "a background task fails":
+                a.tell(Do(lambda me: me.context.spawn(boom) and None))
+            case _:
+                crash(a)
+        await anyio.sleep(1000)
+        assert _shown(root, "root/a", "a") == ("stopping", "stopping")
+        assert root.count_children().active == 1
+        assert "a · stopping · life 1" in root.snapshot().to_text()
+
+
+@pytest.mark.item(92, 97)
+async def test_a_life_that_ended_by_itself_is_shown_as_stopping_and_then_as_its_next() -> None:
+    journal = Journal(slow_stop={"a": 2.0})
+    async with opened(tree(actor(journal, "a"))) as root:
+        root.child("a").tell(Quit())
+        await anyio.sleep(1)
+        assert _shown(root, "root/a", "a") == ("stopping", "stopping")
+        await anyio.sleep(2)
+        assert _shown(root, "root/a", "a") == ("running", "running")
+
+
+@pytest.mark.item(92, 97)
+async def test_a_supervisor_that_gives_up_is_shown_as_stopping_while_it_stops_its_children() -> None:
+    journal = Journal(slow_stop={"b": 2.0})
+    inner = tree(actor(journal, "b"), actor(journal, "c"), id="in", intensity=Intensity(0, 10.0))
+    async with opened(tree(inner)) as root:
+        crash(root.supervisor("in").child("c"))
+        await anyio.sleep(1)
+        assert _shown(root, "root/in", "in") == ("stopping", "stopping")
+        await anyio.sleep(2)
+        assert _shown(root, "root/in", "in") == ("running", "running")
 
 
 @pytest.mark.item(86, 97)

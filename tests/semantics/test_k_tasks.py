@@ -641,13 +641,74 @@ async def test_an_error_of_the_input_comes_after_the_outcomes_before_it(kind: st
 
 
 @pytest.mark.item(124, 121)
-async def test_a_stream_past_max_children_says_so() -> None:
+@pytest.mark.parametrize("ordered", [True, False], ids=["ordered", "as done"])
+@pytest.mark.parametrize("others", [0, 1])
+async def test_a_stream_has_as_many_jobs_as_max_children_leaves_room_for(ordered: bool, others: int) -> None:
+    meter = Meter()
     async with opened(jobs(max_children=2)) as root:
-        async with root.tasks("jobs").stream(nap, [1, 1, 1], at_most=3) as outcomes:
-            assert [await anext(outcomes) for _ in range(2)] == [Done("slept 1")] * 2
+        tasks = root.tasks("jobs")
+        for _ in range(others):
+            await tasks.start(nap, 1000)
+        began = anyio.current_time()
+        async with tasks.stream(meter.work, range(6), ordered=ordered) as outcomes:
+            assert sorted(await collect(outcomes)) == [10 * number for number in range(6)]
+        assert meter.most == 2 - others
+        assert anyio.current_time() - began == pytest.approx(3 if others == 0 else 6)
+        assert (at_work(root), timers(root)) == (others, 0)
+
+
+@pytest.mark.item(124, 121)
+async def test_a_stream_whose_room_is_taken_by_others_says_so_after_its_outcomes() -> None:
+    meter = Meter()
+    async with opened(jobs(max_children=2)) as root:
+        tasks = root.tasks("jobs")
+        await tasks.start(nap, 1000)
+        async with tasks.stream(meter.work, meter.slowly(3, every=10.0)) as outcomes:
+            await anyio.sleep(15)
+            await tasks.start(nap, 1000)  # between two items of the stream
+            await anyio.sleep(15)
+            assert await anext(outcomes) == Done(10)
             with pytest.raises(MaxChildrenReached):
                 await anext(outcomes)
-        assert at_work(root) == 0
+        assert (meter.read, meter.closed) == (2, True)
+
+
+@pytest.mark.item(124, 121)
+async def test_room_that_came_while_a_job_was_refused_is_used() -> None:
+    meter = Meter()
+    async with opened(jobs(max_children=1)) as root, root.tasks("jobs").stream(meter.work, [1, 2]) as outcomes:
+        begin = outcomes._begin
+
+        async def refused_late(item: int) -> Job[int]:
+            try:
+                return await begin(item)
+            except MaxChildrenReached:
+                await anyio.sleep(5)  # the one at work ends meanwhile
+                raise
+
+        outcomes._begin = refused_late
+        assert await collect(outcomes) == [10, 20]
+
+
+@pytest.mark.item(124, 121)
+async def test_room_is_used_also_while_nobody_reads() -> None:
+    meter = Meter()
+    async with opened(jobs(max_children=1)) as root, root.tasks("jobs").stream(meter.work, [1, 2, 3]) as outcomes:
+        await anyio.sleep(10)
+        began = anyio.current_time()
+        assert await collect(outcomes) == [10, 20, 30]
+        assert anyio.current_time() == pytest.approx(began)
+
+
+@pytest.mark.item(124, 121)
+async def test_a_stream_that_waits_for_room_is_left_like_any_other() -> None:
+    meter = Meter(seconds=dict.fromkeys(range(9), 1000.0))
+    async with opened(jobs(max_children=2)) as root:
+        async with root.tasks("jobs").stream(meter.work, meter.slowly(9, every=0.1)) as outcomes:
+            with anyio.move_on_after(5):
+                await anext(outcomes)
+            assert meter.now == 2
+        assert (meter.now, meter.closed, at_work(root)) == (0, True, 0)
 
 
 @pytest.mark.item(124)
@@ -747,7 +808,7 @@ async def test_what_is_no_function_is_refused_at_once() -> None:
     async with opened(jobs()) as root:
         running = nap(1)
         for wrong in (running, 3):
-            with pytest.raises(TypeError, match=r"expected an async function and its arguments: start\(fetch, url\)"):
+            with pytest.raises(TypeError, match="expected an async function and its arguments"):
                 await root.tasks("jobs").start(wrong)  # type: ignore[arg-type]
         running.close()
         assert at_work(root) == 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import uuid
+from collections.abc import Callable
 
 import anyio
 import anyio.lowlevel
@@ -152,6 +154,61 @@ def test_a_program_that_fails_in_one_run_only_is_a_divergence(backend: str) -> N
 
     with pytest.raises(NotDeterministic, match="the second run: raised KeyError"):
         assert_deterministic(main, backends=[backend])
+
+
+@each_backend
+def test_results_that_are_not_equal_are_a_divergence(backend: str) -> None:
+    async def main() -> uuid.UUID:
+        return uuid.uuid4()
+
+    with pytest.raises(
+        NotDeterministic, match=r"(?s)the first run:  returned UUID\(.*the second run: returned UUID\("
+    ) as caught:
+        assert_deterministic(main, backends=[backend])
+    assert caught.value.step == len(trace_of(main, backend=backend)) + 1
+
+
+def test_where_the_runs_differ_that_is_said_and_not_the_results() -> None:
+    runs = itertools.count()
+
+    async def main() -> int:
+        run = next(runs)
+        note(f"run {run}")
+        return run
+
+    with pytest.raises(NotDeterministic, match="the second run: run 1"):
+        assert_deterministic(main, backends=["trio"])
+
+
+@pytest.mark.parametrize("result", [lambda: [1, "a"], object, lambda: None], ids=["equal", "without an equality", "nothing"])
+def test_results_that_are_equal_or_have_no_equality_are_none(result: Callable[[], object]) -> None:
+    async def main() -> object:
+        return result()
+
+    assert_deterministic(main)
+
+
+def test_results_without_an_equality_must_be_of_one_class() -> None:
+    runs = itertools.count()
+
+    class One: ...
+
+    class Other: ...
+
+    async def main() -> object:
+        return (One, Other)[next(runs)]()
+
+    with pytest.raises(NotDeterministic, match=r"(?s)One object.*Other object"):
+        assert_deterministic(main, backends=["asyncio"])
+
+
+def test_a_long_result_is_cut_in_the_error() -> None:
+    async def main() -> str:
+        return uuid.uuid4().hex * 1000
+
+    with pytest.raises(NotDeterministic) as caught:
+        assert_deterministic(main, backends=["trio"])
+    assert len(str(caught.value)) < 3000
 
 
 @pytest.mark.slow
