@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, Generic, TypeVar, TypeVarTuple, get_args, get_origin
 
 from supervisor.checks import misfit, signature_of
 from supervisor.context import Context
@@ -26,6 +26,7 @@ __all__ = ["Actor"]
 M = TypeVar("M")
 N = TypeVar("N")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -107,7 +108,7 @@ class Actor(Generic[M]):
         """Receive `message` every `interval` seconds. A tick that is not handled yet is not queued twice."""
         return self.context.after(interval, message, key, interval)
 
-    def spawn(self, function: Callable[..., Awaitable[object]], *args: Any) -> None:
+    def spawn(self, function: Callable[[*Ts], Awaitable[object]], *args: *Ts) -> None:
         """Run an async function in the background, as part of this life: if it fails, the life fails; it ends with the life.
 
         Once the life is to stop, nothing is begun any more: a call from `on_stop` does nothing.

@@ -8,6 +8,8 @@ Each line with an ignore is an error on purpose: mypy's `warn_unused_ignores` an
 
 from typing import Any, assert_type
 
+import anyio
+
 from actors import QuoteEvent, TradeEvent, quotes, trades
 from supervisor import (
     Actor,
@@ -170,6 +172,9 @@ class Watching(Actor[Deposit | Down]):
         self.link(ACCOUNT)  # type: ignore[arg-type]
         self.lookup("account")  # type: ignore[arg-type]
         self.registry(ACCOUNT)  # type: ignore[arg-type]
+        self.spawn(anyio.sleep, 1.0)
+        self.spawn(anyio.sleep)  # type: ignore[arg-type]
+        self.spawn(anyio.sleep, "soon")  # type: ignore[arg-type]
         self.spawn(self.flush())  # type: ignore[arg-type]
         assert_type(self.recall(Deposit), Deposit | None)
         assert_type(self.recall_all(Deposit), dict[str, Deposit])
