@@ -186,3 +186,43 @@ def test_a_request_while_the_tree_stops_changes_nothing() -> None:
 def test_a_request_costs_no_budget() -> None:
     nursery = Nursery(top("a", intensity=Intensity(0, 10.0)))
     assert nursery.ends("a", REQUEST) == "close:a finish:shutdown (of the whole tree: done)"
+
+
+@pytest.mark.item(112)
+def test_who_contained_a_request_before_it_was_ready_is_no_failed_start() -> None:
+    nursery = Nursery(top("a", "b"), slow="a")
+    assert nursery.ends("a", CONTAINED) == "close:a +b1 ready"
+    assert nursery.running == "b1"
+    assert nursery.phases["a"] == "stopped"
+
+
+@pytest.mark.item(112)
+def test_who_is_added_and_contains_a_request_before_it_is_ready_is_answered_as_one_that_ignored() -> None:
+    nursery = Nursery(top("a"), slow="z")
+    nursery.add("z")
+    assert nursery.ends("z", CONTAINED) == "close:z"
+    assert nursery.answer is None
+    assert nursery.phases["z"] == "stopped"
+
+
+@pytest.mark.item(112)
+def test_a_request_that_is_not_contained_fails_a_first_start() -> None:
+    nursery = Nursery(top("a"), slow="z")
+    nursery.add("z")
+    assert nursery.ends("z", REQUEST) == "forget:z -a1 finish:shutdown (of the whole tree: done)"
+    assert isinstance(nursery.answer, StartError)
+
+
+@pytest.mark.item(198)
+@pytest.mark.parametrize("auto", [AutoShutdown.ANY_SIGNIFICANT, AutoShutdown.ALL_SIGNIFICANT])
+def test_a_significant_child_that_its_error_stops_counts_as_ended(auto: AutoShutdown) -> None:
+    nursery = Nursery(top("a", child("b", TRANSIENT, significant=True, on_error=STOP), auto_shutdown=auto))
+    assert nursery.ends("b") == "gave-up:b close:b -a1 finish:shutdown"
+
+
+@pytest.mark.item(198)
+def test_another_child_that_its_error_stops_ends_nothing() -> None:
+    significant = child("b", TRANSIENT, significant=True)
+    nursery = Nursery(top(child("a", on_error=STOP), significant, auto_shutdown=AutoShutdown.ANY_SIGNIFICANT))
+    assert nursery.ends("a") == "gave-up:a close:a"
+    assert nursery.running == "b1"
