@@ -13,35 +13,33 @@ from supervisor import (
     Actor,
     ActorSpec,
     ChildSpec,
-    Down,
     DynamicSupervisorSpec,
     Failed,
-    Gone,
     Ignore,
     Name,
     Normal,
     NoSuchActor,
+    Pool,
+    PoolSpec,
     Reply,
     Shutdown,
     Stop,
+    StopTree,
     SupervisorError,
     SupervisorSpec,
     TaskSpec,
     Topic,
-    Up,
 )
 from supervisor.exits import ExitReason
 from supervisor.place import CURRENT_PLACE
-from tests.programs.journal import Interest, LifeRecord
+from tests.programs.lives import Interest, LifeRecord
 from tests.programs.mail import Mail, News, Tick
+from tests.programs.mistakes import MISTAKES, ProgramError
 from tests.programs.post import Post
-from tests.programs.program import ActorNode, End, Node, Run, Start, TaskNode, Word
+from tests.programs.program import ActorNode, End, Node, Run, Start, SupervisorNode, TaskNode, Word
+from tests.programs.words import own, recall
 
-__all__ = ["ProgramError", "spec_of"]
-
-
-class ProgramError(Exception):
-    """What everything in a program fails with."""
+__all__ = ["Scripted", "spec_of"]
 
 
 def spec_of(node: Node, post: Post) -> ChildSpec:
@@ -52,7 +50,24 @@ def spec_of(node: Node, post: Post) -> ChildSpec:
         return TaskSpec(node.id, _Task(node, post).function(), **node.options)
     if node.dynamic:
         return DynamicSupervisorSpec(node.id, **node.options)
+    if node.pool:
+        return _pool(node, post)
     return SupervisorSpec(node.id, [spec_of(child, post) for child in node.children], **node.options)
+
+
+def _pool(node: SupervisorNode, post: Post) -> ChildSpec:
+    members: Any = node.children
+    options = {("" if name in _AS_IT_IS else "member_") + name: value for name, value in members[0].options.items()}
+    own_options = {name: value for name, value in node.options.items() if name != "strategy"}
+
+    def member(number: int) -> Scripted:
+        return _make(members[number], post)
+
+    return PoolSpec(node.id, member, len(members), name=Pool(node.pool), **own_options, **options)
+
+
+_AS_IT_IS = {"mailbox", "start_timeout", "watchdog"}
+"""The options of a pool's members that are called as those of an actor."""
 
 
 def _script(scripts: tuple[Any, ...], number: int, default: Any) -> Any:
@@ -79,8 +94,9 @@ async def _slowly_cut(seconds: float) -> None:
 
 
 def _make(node: ActorNode, post: Post) -> Scripted:
-    number = post.journal.counts[node.id]
-    post.journal.counts[node.id] += 1
+    id = node.script or node.id
+    number = post.journal.counts[id]
+    post.journal.counts[id] += 1
     if _script(node.starts, number, Start()).kind == "factory":
         raise ProgramError("cannot be made")
     return Scripted(node, post, number)
@@ -112,6 +128,7 @@ class Scripted(Actor[Any]):
                 raise ProgramError("does not start")
             if start.kind == "ignore":
                 raise Ignore
+            recall(self)
             for word in self.node.first:
                 self.now(word)
             self.life.starting = False
@@ -126,25 +143,12 @@ class Scripted(Actor[Any]):
     def receive(self, message: Any) -> Any:
         life, journal = self.life, self.post.journal
         with journal.running(life):
+            journal.hears(life, message)
             if isinstance(message, Mail):
                 if message.word.kind in _SLOW:
                     return self.slowly(message)
                 return self.quickly(message)
-            if isinstance(message, Down | Up | Gone):
-                journal.heard(life, message)
-            elif isinstance(message, Tick):
-                self.ticked(message)
             return None
-
-    def ticked(self, tick: Tick) -> None:
-        life, journal = self.life, self.post.journal
-        if tick.incarnation != life.incarnation:
-            journal.problem(f"{life.path} hears a timer of life {tick.incarnation} in life {life.incarnation}")
-        if tick.number in life.cancelled_ticks:
-            journal.problem(f"{life.path} hears a timer that was cancelled")
-        if tick.number in life.ticks and not tick.repeats:
-            journal.problem(f"{life.path} hears a timer twice")
-        life.ticks.add(tick.number)
 
     def quickly(self, message: Mail) -> Any:
         """Handle without waiting."""
@@ -183,6 +187,9 @@ class Scripted(Actor[Any]):
             case "slow crash":
                 await anyio.sleep(word.seconds)
                 raise ProgramError("crashes late")
+            case "slow forgiven":
+                await anyio.sleep(word.seconds)
+                self.now(Word("forgiven"))
             case "stubborn":
                 await _slowly_cut(word.seconds)
             case "send" if ref is not None:
@@ -220,7 +227,7 @@ class Scripted(Actor[Any]):
 
     def now(self, word: Word) -> None:
         """What takes no time."""
-        if word.kind in ("crash", "stop", "ignore"):
+        if word.kind in _ENDS:
             self.end(word)
         if word.kind in ("spawn", "spawn crash", "spawn stubborn"):
             function = {"spawn": anyio.sleep, "spawn crash": _crash, "spawn stubborn": stubborn}[word.kind]
@@ -233,6 +240,7 @@ class Scripted(Actor[Any]):
                 for timer in list(self.context.timers.values()):
                     timer.cancel()
                     self.life.cancelled_ticks.add(timer.message.number)
+                self.life.quiet_until = None
             case "tell" if ref is not None:
                 self.post.tell(f"{self.life.path}#{self.life.incarnation}", ref, Word())
             case "monitor" | "watch" if ref is not None:
@@ -253,7 +261,7 @@ class Scripted(Actor[Any]):
                 except NoSuchActor:
                     return
             case _:
-                return
+                own(self, word, ref)
 
     def end(self, word: Word) -> None:
         """End this life from inside."""
@@ -261,6 +269,12 @@ class Scripted(Actor[Any]):
             raise ProgramError("crashes")
         if word.kind == "ignore":
             raise Ignore
+        if word.kind == "stop tree":
+            raise StopTree(self.post.journal.fates.request_stop(self.life))
+        if word.kind in MISTAKES:
+            error = MISTAKES[word.kind]("as its rules foresee, or not")
+            self.post.journal.fates.raises(self.life, self.node, error)
+            raise error
         raise Stop((Normal(), Shutdown("its own"), Failed(ProgramError("stops")))[len(self.post.journal.letters) % 3])
 
     def set_timer(self, word: Word) -> None:
@@ -300,7 +314,8 @@ class Scripted(Actor[Any]):
                 raise ProgramError("does not stop well")
 
 
-_SLOW = {"sleep", "slow crash", "stubborn", "send", "ask", "later", "start child", "terminate sibling"}
+_ENDS = {"crash", "stop", "ignore", "stop tree", *MISTAKES}
+_SLOW = {"sleep", "slow crash", "slow forgiven", "stubborn", "send", "ask", "later", "start child", "terminate sibling"}
 
 
 async def _crash(seconds: float) -> None:
@@ -362,5 +377,8 @@ class _Task:
             case "fail":
                 await anyio.sleep(run.seconds)
                 raise ProgramError("the task fails")
+            case "parked" | "escalated":
+                await anyio.sleep(run.seconds)
+                raise MISTAKES[run.kind]("the task fails by the rules")
             case "stubborn":
                 await stubborn(run.seconds)

@@ -7,13 +7,10 @@ handlers that get them. Events are taken for dead letters and restarts, which no
 from __future__ import annotations
 
 import math
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-
-from attrs import define, field
 
 from supervisor import (
     KILL,
@@ -24,12 +21,16 @@ from supervisor import (
     DeadLetter,
     Down,
     Event,
+    Exit,
     Gone,
+    HandlerResumed,
     LifeUnstopped,
     Restart,
     RestartScheduled,
     Shutdown,
     StartFailed,
+    StateDiscarded,
+    StateRestored,
     Strategy,
     SupervisorGaveUp,
     Up,
@@ -37,58 +38,17 @@ from supervisor import (
 from supervisor.exits import ExitReason
 from supervisor.place import Place
 from supervisor.spec import Scope
-from tests.programs.mail import Letter
+from tests.programs.belongings import Directory, Drains, Memories
+from tests.programs.bonds import Bonds
+from tests.programs.fates import Fates
+from tests.programs.lives import LifeRecord
+from tests.programs.mail import Idle, Letter, Tick
+from tests.programs.paths import parent_of, plain
 from tests.programs.program import ActorNode, Node, SupervisorNode
 
-__all__ = ["Interest", "Journal", "LifeRecord", "parent_of", "plain"]
+__all__ = ["Journal"]
 
 ROUNDING = 1e-6
-
-
-@define(eq=False)
-class Interest:
-    """One monitor or watch of one life, and what it was told."""
-
-    handle: Any
-    place: Place
-    forever: bool
-    incarnation: int
-    """The life that was there."""
-    since: int
-    """How many ends had happened at that path."""
-    heard: list[Any] = field(factory=list)
-    cancelled: bool = False
-
-
-@define(eq=False)
-class LifeRecord:
-    """One life, as its own code saw it."""
-
-    path: str
-    incarnation: int
-    context: Any
-    first: bool
-    """The first at its path in this life of its supervisor."""
-    active: int = 0
-    """Pieces of its code that run now."""
-    starting: bool = True
-    handling: bool = False
-    stopping: bool = False
-    by_hand: bool = False
-    """Somebody outside asked for its end."""
-    idle_since: float = 0.0
-    interests: dict[Place, Interest] = field(factory=dict)
-    cancelled_ticks: set[int] = field(factory=set)
-    ticks: set[int] = field(factory=set)
-
-
-def parent_of(path: str) -> str:
-    return path.rpartition("/")[0]
-
-
-def plain(path: str) -> str:
-    """The path of the spec: a dynamic supervisor numbers ids that it has already."""
-    return re.sub(r"#\d+", "", path)
 
 
 class Journal:
@@ -127,6 +87,13 @@ class Journal:
         self._not_before: dict[str, float] = {}
         self._order: dict[tuple[str, Place], int] = {}
         self.event_count = 0
+        self.seen: set[str] = set()
+        """What has occurred, for the count of how much these programs reach."""
+        self.fates = Fates(self)
+        self.bonds = Bonds(self)
+        self.memories = Memories(self)
+        self.directory = Directory(self)
+        self.drains = Drains(self)
         self.add_node("", tree)
 
     def problem(self, text: str) -> None:
@@ -175,7 +142,12 @@ class Journal:
         self._check_start_order(life, above)
         if self.now() < self._not_before.pop(path, 0.0) - ROUNDING:
             self.problem(f"{path} begins before its backoff is over")
+        self.fates.born(path, first=first)
+        if self.drains.draining(getattr(context, "place", None)):
+            life.by_hand = True  # it was asked to before its own code could run
         self.lives[path] = life
+        if self.node(path).options.get("significant"):
+            self.seen.add("a significant child")
         self.ended_badly.pop(path, None)
         self.all_lives.append(life)
         return life
@@ -206,7 +178,9 @@ class Journal:
         if life.handling:
             self.problem(f"{life.path} tidies up while it handles a message")
         life.stopping = True
-        if reason == Shutdown() and not life.by_hand:
+        self.drains.stops(life, reason)
+        if reason == Shutdown() and not life.by_hand and life.doomed is None:
+            self.fates.stopped_from_above(life)
             self._check_stop_order(life)
 
     def _siblings(self, path: str) -> tuple[list[str], list[str]]:
@@ -282,6 +256,37 @@ class Journal:
 
     # ---- signals
 
+    def hears(self, life: LifeRecord, message: object) -> None:
+        """A life is handed anything at all."""
+        self.bonds.check_may_act(life)
+        if life.to_resume is not None:
+            self.problem(f"{life.path} is handed {message} before it resumes after {life.to_resume!r}")
+        if isinstance(message, Idle):
+            quiet, life.quiet_until = life.quiet_until, None
+            if message.incarnation != life.incarnation or quiet is None or quiet[0] != message.number:
+                self.problem(f"{life.path} hears {message} in life {life.incarnation}, expected {quiet}")
+            elif self.now() < quiet[1] - ROUNDING:
+                self.problem(f"{life.path} is idle at {self.now()}, expected not before {quiet[1]}")
+            self.seen.add("idle")
+        life.quiet_until = None
+        if isinstance(message, Down | Up | Gone):
+            self.heard(life, message)
+            self.directory.check(life)
+        elif isinstance(message, Exit):
+            self.bonds.hears(life, message)
+            self.directory.check(life)
+        elif isinstance(message, Tick):
+            self.ticked(life, message)
+
+    def ticked(self, life: LifeRecord, tick: Tick) -> None:
+        if tick.incarnation != life.incarnation:
+            self.problem(f"{life.path} hears a timer of life {tick.incarnation} in life {life.incarnation}")
+        if tick.number in life.cancelled_ticks:
+            self.problem(f"{life.path} hears a timer that was cancelled")
+        if tick.number in life.ticks and not tick.repeats:
+            self.problem(f"{life.path} hears a timer twice")
+        life.ticks.add(tick.number)
+
     def heard(self, life: LifeRecord, signal: Down | Up | Gone) -> None:
         interest = life.interests.get(signal.ref._place)
         what = f"{life.path} hears {signal}"
@@ -310,16 +315,9 @@ class Journal:
             self.problem(f"an event of a path that never was: {event!r}")
         match event:
             case DeadLetter():
-                if event.message.startswith("Mail"):
-                    letter = self.letters[int(event.message[4:])]
-                    letter.dead.append(event.reason)
-                    if len(letter.dead) > 1:
-                        self.problem(f"message {letter.number} is a dead letter twice: {letter.dead}")
+                self._dead_letter(event)
             case ChildEnded() | StartFailed():
-                self._check_kill(event)
-                self.ended_badly[event.path] = isinstance(event, StartFailed) or event.abnormal
-                self.ends[event.path].append(event.incarnation)
-                self._over(event.path)
+                self._ended(event)
             case ChildStarted():
                 life = self.lives.get(event.path)
                 says_when = getattr(self.node(event.path), "says_ready", True)  # other tasks count as started at once
@@ -327,11 +325,18 @@ class Journal:
                     self.problem(f"{event.path} counts as started in life {event.incarnation}, but it is not: {life}")
             case RestartScheduled():
                 self._restart(event)
+                self.fates.restarted(event)
+            case HandlerResumed():
+                self.fates.resumed(event)
+            case StateDiscarded() | StateRestored():
+                self.memories.event(event)
             case ChildGaveUp():
                 self._gave_up(parent_of(event.path), event.path, event)
+                self.fates.gave_up(event, event.path)
             case SupervisorGaveUp():
                 self.failed.add(plain(event.path))
                 self._gave_up(event.path, f"{event.path}/{event.child}", event)
+                self.fates.gave_up(event, f"{event.path}/{event.child}")
             case LifeUnstopped():
                 path = event.path
                 while path:
@@ -339,6 +344,25 @@ class Journal:
                     self.disturbed.add(path)
             case _:
                 pass
+
+    def _dead_letter(self, event: DeadLetter) -> None:
+        if event.reason == "expired" and event.path in self.lives:
+            self.lives[event.path].quiet_disturbed = True  # it came, if too late
+        if event.message.startswith("Mail"):
+            letter = self.letters[int(event.message[4:])]
+            letter.dead.append(event.reason)
+            if len(letter.dead) > 1:
+                self.problem(f"message {letter.number} is a dead letter twice: {letter.dead}")
+
+    def _ended(self, event: ChildEnded | StartFailed) -> None:
+        self._check_kill(event)
+        self.bonds.ended(event)
+        self.fates.ended(event)
+        if isinstance(event, ChildEnded):
+            self.directory.ended(event)
+        self.ended_badly[event.path] = isinstance(event, StartFailed) or event.abnormal
+        self.ends[event.path].append(event.incarnation)
+        self._over(event.path)
 
     def _check_kill(self, event: ChildEnded | StartFailed) -> None:
         """Who does nothing when it is asked to stop tidies up at once: it is never killed because its grace is over."""

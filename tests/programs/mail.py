@@ -9,7 +9,7 @@ from attrs import define, field, frozen
 from supervisor.place import Place
 from tests.programs.program import Word
 
-__all__ = ["Letter", "Mail", "News", "Tick", "key_of", "new_mail"]
+__all__ = ["Idle", "Letter", "Mail", "News", "Tick", "key_of", "new_mail"]
 
 
 class Mail:
@@ -32,6 +32,14 @@ class Tick:
     incarnation: int
     number: int
     repeats: bool
+
+
+@frozen
+class Idle:
+    """What comes when nothing else does: of which life, and which of its wishes."""
+
+    incarnation: int
+    number: int
 
 
 @frozen

@@ -6,11 +6,12 @@ from typing import Any
 
 import anyio
 
-from supervisor import ChildNotFound, Ref, Shutdown, SpecError, SupervisorError, Topic
+from supervisor import ChildNotFound, Pool, PoolEmpty, Ref, Shutdown, SpecError, SupervisorError, Topic
 from supervisor.testing import await_restart, crash, kill
-from tests.programs.children import ProgramError, spec_of
-from tests.programs.journal import plain
+from tests.programs.children import spec_of
 from tests.programs.mail import News
+from tests.programs.mistakes import MISTAKES, ProgramError
+from tests.programs.paths import plain
 from tests.programs.post import Post
 from tests.programs.program import Driver, Step
 
@@ -33,6 +34,9 @@ async def _do(step: Step, post: Post, sender: str, another: str) -> None:
         await _change(step, post)
         return
     assert post.root is not None
+    if step.verb.startswith("pool"):
+        await _to_a_pool(step, post, sender)
+        return
     ref = post.find(step.target)
     match step.verb:
         case "publish":
@@ -53,7 +57,7 @@ async def _to_one(step: Step, post: Post, sender: str, another: str, ref: Ref[An
     match step.verb:
         case "tell" | "burst":
             for _ in range(step.count):
-                post.tell(sender, ref, step.word, step.timeout if step.give_up is not None else None)
+                post.tell(sender, ref, step.word, (step.timeout or None) if step.give_up is not None else None)
         case "send" if step.timeout is None:
             post.outside.start_soon(post.send, another, ref, step.word)
         case "send":
@@ -65,7 +69,7 @@ async def _to_one(step: Step, post: Post, sender: str, another: str, ref: Ref[An
             await post.ask(sender, ref, step.word, step.timeout)
         case "crash":
             post.journal.failed.add(plain(ref.path))
-            crash(ref, ProgramError("crashed from outside"))
+            crash(ref, MISTAKES.get(step.word.kind, ProgramError)("crashed from outside"))
         case "kill":
             post.journal.failed.add(plain(ref.path))
             post.journal.killed.add(plain(ref.path))
@@ -73,9 +77,30 @@ async def _to_one(step: Step, post: Post, sender: str, another: str, ref: Ref[An
         case "stop":
             post.journal.touch(ref.path)
             await ref.stop(Shutdown("from outside"))
+        case "drain":
+            post.journal.touch(ref.path)
+            post.journal.drains.begin(ref._place)
+            await ref.drain()
         case "await restart":
             with anyio.move_on_after(2.0):
                 await await_restart(ref)
+
+
+async def _to_a_pool(step: Step, post: Post, sender: str) -> None:
+    assert post.root is not None
+    name, _, path = step.target.partition(" ")
+    pool: Any = post.root.pool(Pool(name))
+    if step.verb == "pool tell":
+        for key in range(step.count, step.count + 4):
+            try:
+                post.tell(sender, post.journal.directory.check_member(pool, key), step.word)
+            except PoolEmpty:
+                if pool.size:
+                    post.journal.problem(f"{path} is not empty, but no member of it has {key}")
+    else:
+        for number in range(len(post.journal.node(path).children)):
+            post.journal.renew(f"{path}/{number}")
+        await pool.resize(step.count)
 
 
 async def _change(step: Step, post: Post) -> None:

@@ -11,6 +11,7 @@ from supervisor import (
     AskedSelf,
     AskTimeout,
     ChildNotFound,
+    Draining,
     MailboxFull,
     NoSuchActor,
     Ref,
@@ -66,7 +67,10 @@ class Post:
         mail = new_mail(letter, word)
         if not _takes_mail(ref):
             return
+        draining = self.journal.drains.draining(ref._place)
         taken = ref.tell(mail, expires)
+        if taken and draining:
+            self.journal.problem(f"message {letter.number} was taken by {ref.path}, which is draining")
         letter.accepted = taken
         if not taken and not letter.dead:
             self.journal.problem(f"message {letter.number} was refused, and is no dead letter")
@@ -79,7 +83,9 @@ class Post:
         try:
             await ref.send(new_mail(letter, word))
             letter.accepted = True
-        except (NoSuchActor, AskedSelf) as error:
+            if self.journal.drains.draining(ref._place):
+                self.journal.problem(f"message {letter.number} was sent to {ref.path}, which is draining")
+        except (NoSuchActor, Draining, AskedSelf) as error:
             letter.outcome = type(error).__name__
 
     async def ask(self, sender: str, ref: Ref[Any], word: Word, timeout: float | None) -> None:
@@ -87,11 +93,14 @@ class Post:
         if not _takes_mail(ref):
             return
         letter.accepted = True
+        draining = self.journal.drains.draining(ref._place)
         try:
             answer = await ref.ask(new_mail(letter, word), timeout)
         except SupervisorError as error:
             letter.outcome = type(error).__name__
             self._failed(letter, error)
+            if isinstance(error, Draining) is not draining and not isinstance(error, AskedSelf):
+                self.journal.problem(f"ask {letter.number} of {ref.path}, draining: {draining}, failed with {error!r}")
         except anyio.get_cancelled_exc_class():
             letter.outcome = "cancelled"
             raise
@@ -110,7 +119,7 @@ class Post:
         what = f"ask {letter.number} of {letter.place.path} failed with {error!r}"
         if isinstance(error, AskTimeout) and error.started is not letter.handled:
             self.journal.problem(f"{what}; started: {error.started}, handled: {letter.handled}")
-        if isinstance(error, NoSuchActor | MailboxFull | AskedSelf) and letter.handled:
+        if isinstance(error, NoSuchActor | MailboxFull | AskedSelf | Draining) and letter.handled:
             self.journal.problem(f"{what}, but was handled")
 
 

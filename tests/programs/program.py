@@ -58,6 +58,8 @@ class ActorNode:
     """What each life does in `on_start`."""
     guarded: bool = False
     """Each life has a spawned task that is there to its very end."""
+    script: str = ""
+    """Its id in the accounts of lives, where others have the same id: a pool's members."""
 
 
 @frozen
@@ -72,12 +74,14 @@ class TaskNode:
 
 @frozen
 class SupervisorNode:
-    """A supervisor; a dynamic one has no children yet."""
+    """A supervisor; a dynamic one has no children yet; the actors of a pool have all the same options."""
 
     id: str
     options: dict[str, Any] = field(factory=dict)
     children: tuple[Node, ...] = ()
     dynamic: bool = False
+    pool: str = ""
+    """The name of the pool, if it is one."""
 
 
 Node = ActorNode | TaskNode | SupervisorNode

@@ -15,9 +15,10 @@ import trio
 
 from supervisor import open_supervisor
 from supervisor.testing import CannotSeed, run_seeded, virtual_backend
-from tests.programs.children import ProgramError, spec_of
+from tests.programs.children import spec_of
 from tests.programs.generator import generate
 from tests.programs.journal import Journal
+from tests.programs.mistakes import ProgramError
 from tests.programs.people import drive
 from tests.programs.post import Post
 from tests.programs.program import Driver, Program
@@ -48,24 +49,31 @@ class StuckError(BaseException):
     """The program takes real time: it hangs, or runs in a circle."""
 
 
-def run_seed(seed: int, backend: str) -> None:
+def run_seed(seed: int, backend: str) -> set[str]:
     """Run the program of a seed.
+
+    Returns:
+        What has occurred in it.
 
     Raises:
         ProgramFailed: something was wrong.
     """
     program = generate(seed)
-    problems = run_program(program, backend)
+    seen: set[str] = set()
+    problems = run_program(program, backend, seen)
     if problems:
         raise ProgramFailed(program, backend, problems)
+    return seen
 
 
-def run_program(program: Program, backend: str) -> list[str]:
-    """Run it, and say what was wrong."""
+def run_program(program: Program, backend: str, seen: set[str] | None = None) -> list[str]:
+    """Run it, and say what was wrong; and what has occurred, into `seen`."""
     problems: list[str] = []
+    run = _Run(program, problems)
+    run.journal.seen = set() if seen is None else seen
     try:
         with _real_time_bounded():
-            _run_in_loop(_Run(program, problems).main, backend, program.seed)
+            _run_in_loop(run.main, backend, program.seed)
     except BaseException as error:  # whatever it is, it is to be printed with the program
         if isinstance(error, KeyboardInterrupt):
             raise

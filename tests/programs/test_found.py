@@ -5,7 +5,7 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from supervisor import Actor, ActorSpec, DeadLetter, SupervisorSpec
+from supervisor import Actor, ActorSpec, DeadLetter, StopTree, SupervisorSpec
 from supervisor.place import Place
 from supervisor.testing import kill
 from tests.semantics.actors import BoomError, Journal, Sleep, actor, opened, tree
@@ -58,3 +58,17 @@ async def test_the_end_of_a_deep_tree_costs_in_proportion_to_its_depth(monkeypat
     async with opened(spec):
         pass
     assert closes < 300
+
+
+async def test_a_request_to_stop_that_is_contained_is_contained_while_the_tree_starts_too() -> None:
+    # Seeds 1143, 1262: the supervisor above took it for a start that failed, and failed itself.
+    journal = Journal()
+
+    class Asks(Actor[str]):
+        async def on_start(self) -> None:
+            raise StopTree("nothing to do")
+
+    inner = tree(ActorSpec("asks", Asks), id="inner", contains_stop=True)
+    async with opened(tree(actor(journal, "a"), inner)) as root:
+        assert root.child("a").alive
+        assert not root.child("inner").alive

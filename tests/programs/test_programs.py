@@ -1,8 +1,9 @@
-"""Thousands of random programs: whatever a tree goes through, what was promised holds."""
+"""Thousands of random programs: whatever a tree goes through, what was promised holds. Half of them on each loop, by turns."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 import pytest
 
@@ -11,8 +12,16 @@ from tests.programs.generator import generate
 from tests.programs.program import Program
 from tests.programs.runner import ProgramFailed, run_program, run_seed
 
-SEEDS, CHUNK = 2_000, 50
+SEEDS, CHUNK = 2_000, 250
 SOAK_SEEDS, SOAK_CHUNK = 50_000, 500
+
+OCCUR = (
+    "a significant child", "drain", "drain of a queue", "escalate", "exit trapped", "idle", "linked lives end together",
+    "parked", "pool", "recalled by a later life", "registered", "resume", "significant", "stop tree", "stop tree, contained",
+)  # fmt: skip
+"""What has to occur, or the programs prove nothing about it. Of all seeds each comes in 4 % or more, most in more than 6 %."""
+LEAST = 0.02
+"""Of the seeds of one test."""
 
 
 def chunks() -> list[range]:
@@ -28,8 +37,9 @@ def chunks() -> list[range]:
 @pytest.mark.item(42, 48, 49, 50, 60, 66, 163, 176)
 @pytest.mark.parametrize("seeds", chunks(), ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}")
 def test_what_was_promised_holds_in_random_programs(seeds: range) -> None:
-    for seed in seeds:
-        run_seed(seed, BACKENDS[seed % 2])
+    seen = Counter(what for seed in seeds for what in run_seed(seed, BACKENDS[seed % 2]))
+    rare = {what: seen[what] for what in OCCUR if seen[what] < len(seeds) * LEAST}
+    assert not rare, f"of {len(seeds)} programs only so many reach these: {rare}"
 
 
 def test_a_seed_is_a_program_for_ever() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from supervisor import (
-    AutoShutdown,
     Down,
     Exhausted,
     Gone,
@@ -17,9 +16,11 @@ from supervisor import (
     Up,
 )
 from supervisor.restart import Stage
-from tests.programs.children import ProgramError
-from tests.programs.journal import Interest, Journal, plain
+from tests.programs.journal import Journal
+from tests.programs.lives import Interest, LifeRecord
 from tests.programs.mail import Letter
+from tests.programs.mistakes import ProgramError
+from tests.programs.paths import plain
 from tests.programs.post import Post
 from tests.programs.program import SupervisorNode, Word
 
@@ -54,8 +55,22 @@ async def check_quiet(post: Post) -> None:
         todo += [slot.branch.handle for slot in handle._branch.slots.values() if slot.branch is not None]
     for record in post.journal.all_lives:
         if post.journal.lives[record.path] is record and getattr(record.context, "over", True) is False:
+            _check_life(post.journal, record)
             for interest in record.interests.values():
                 _check_interest(post.journal, record.path, interest)
+
+
+def _check_life(journal: Journal, record: LifeRecord) -> None:
+    journal.bonds.check_quiet(record)
+    journal.directory.check(record)
+    journal.directory.check_quiet(record)
+    if (
+        record.quiet_until is not None
+        and not record.quiet_disturbed
+        and record.quiet_until[1] < journal.now() - 1
+        and not record.handling
+    ):
+        journal.problem(f"{record.path} was to hear that it is idle: {record.quiet_until}")
 
 
 async def _check_children(post: Post, handle: Supervisor) -> None:
@@ -79,11 +94,9 @@ async def _check_children(post: Post, handle: Supervisor) -> None:
             journal.problem(f"{path} is stopped, though it is {node.options.get('restart')} and nobody asked for it")
         if place.inbox is not None and place.inbox._senders and not place.inbox.queue.full:
             journal.problem(f"{path} has room, but somebody waits for it")
-        ended = journal.ended_badly.get(path) is False and info.phase is Phase.STOPPED and plain(path) not in journal.touched
-        if ended and node.options.get("significant") and _heeds_any(journal, handle):
-            journal.problem(f"{handle.path} goes on, though {path} has ended, which is significant")
         if info.phase is Phase.GAVE_UP and not _may_give_up(journal, handle, path):
             journal.problem(f"{path} is parked by a supervisor that escalates")
+    journal.fates.check_steady(handle.path)
     count = handle.count_children()
     if count.active != active or count.specs != len(handle.which_children()):
         journal.problem(f"{handle.path} counts {count}, but {active} run")
@@ -102,23 +115,21 @@ async def _check_actor(post: Post, info: Any) -> None:
 
 def _may_stop(journal: Journal, handle: Supervisor, path: str) -> bool:
     node = journal.node(path)
+    if path in journal.fates.contained_by:
+        return True
     if node.options.get("restart", Restart.PERMANENT) is not Restart.PERMANENT:
         return not journal.ended_badly.get(path, False)
     if isinstance(node, SupervisorNode):
         return False
     slot = handle._branch.slots[path.rpartition("/")[2]]
-    number = journal.counts[node.id]  # its last life may have said Ignore
+    number = journal.counts[getattr(node, "script", "") or node.id]  # its last life may have said Ignore
     starts = getattr(node, "starts", ())
     return slot.ended_with is not None and 0 < number <= len(starts) and starts[number - 1].kind == "ignore"
 
 
-def _heeds_any(journal: Journal, handle: Supervisor) -> bool:
-    return journal.node(handle.path).options["auto_shutdown"] is AutoShutdown.ANY_SIGNIFICANT
-
-
 def _may_give_up(journal: Journal, handle: Supervisor, path: str) -> bool:
     intensity = journal.node(handle.path).options["intensity"]
-    return intensity.exhausted is Exhausted.GIVE_UP
+    return intensity.exhausted is Exhausted.GIVE_UP or path in journal.fates.parked
 
 
 def _check_interest(journal: Journal, path: str, interest: Interest) -> None:
@@ -223,6 +234,8 @@ def _replaced(journal: Journal, letter: Letter) -> bool:
 def check_outcome(journal: Journal, end: str, error: BaseException | None, *, cancelled: bool) -> None:
     """What came out of the tree is what went wrong first, bare."""
     if isinstance(error, ProgramError) and str(error) == "of the body":
+        return
+    if error is not None and error is journal.fates.escalated.get("root"):
         return
     if isinstance(error, StartError | RestartIntensityExceeded) or error is None:
         if error is None and end == "cancel" and not cancelled:

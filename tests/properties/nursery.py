@@ -8,8 +8,9 @@ from attrs import define, field
 
 from supervisor import decisions as d
 from supervisor.exits import Normal, Shutdown, tree_stop
+from supervisor.policies import OnError, policy_for
 from supervisor.restart import ALIVE, Phase, RestartMachine, Stage
-from supervisor.spec import ChildSpec, Scope, Strategy
+from supervisor.spec import ChildSpec, Restart, Scope, Strategy
 
 
 @define
@@ -50,8 +51,14 @@ class Nursery:
     """Those of the children before the event that is being told."""
     orders: dict[str, int] = field(factory=dict)
     """And their places."""
+    cleared: bool = False
+    """Whether its child was among those that its group clears."""
+    first: bool = False
+    """Whether its child had never been started, by whoever asked for that."""
     finished: int = 0
     ready: int = 0
+    seen: set[str] = field(factory=set)
+    """What was reached: stages, phases, events, effects, policies."""
 
     def copy(self) -> Nursery:
         twin = copy(self)
@@ -61,6 +68,7 @@ class Nursery:
         twin.answered, twin.closed, twin.late = dict(self.answered), set(self.closed), set(self.late)
         twin.restarts = {key: list(times) for key, times in self.restarts.items()}
         twin.past = list(self.past)
+        twin.seen = set()  # what would happen if all behaved has not happened
         return twin
 
     def tell(self, event: d.Event, random: float = 0.5) -> list[d.Effect]:
@@ -70,6 +78,10 @@ class Nursery:
         if isinstance(event, d.Ended | d.Ignored) and event.key in self.lives:
             del self.lives[event.key]
             self.past.append((event.key, event.life))
+        child = self.machine.children.get(getattr(event, "key", ""))
+        was = None if child is None or child.life != getattr(event, "life", None) else child.phase
+        self.cleared = child is not None and before is Stage.CLEARING and child.order >= self.machine._low
+        self.first = child is not None and child.first
         effects = self.machine.decide(event, self.now, random)
         if isinstance(event, d.Resurrect) and not any(isinstance(one, d.Answer) and one.error for one in effects):
             self.restarts.pop(event.key, None)  # a budget of its own is new
@@ -78,7 +90,37 @@ class Nursery:
         for effect in effects:
             self._carry_out(effect, event)
         self._check_locality(event, effects, before)
+        self._check_policy(event, effects, before, was)
+        self._note(event, effects)
         return effects
+
+    def _check_policy(self, event: d.Event, effects: list[d.Effect], before: Stage, was: Phase | None) -> None:
+        """What a child's rules say about its error is done, and nothing else; where nobody was about to end it anyhow."""
+        if not isinstance(event, d.Ended) or was not in (Phase.STARTING, Phase.RUNNING) or before is Stage.STOPPING:
+            return
+        policy = policy_for(self.specs[event.key].on_error, event.reason)
+        if policy is None or self.cleared or self.first:
+            return
+        self.seen.add(f"{policy}")
+        gave_up = [effect for effect in effects if isinstance(effect, d.GaveUp) and effect.key == event.key]
+        restarted = any(isinstance(effect, d.Restarting) for effect in effects)
+        by_rule = [effect.escalates for effect in gave_up if effect.limit == "its on_error"]
+        if policy is OnError.ESCALATE:
+            assert by_rule == [True], "its error is not escalated (198)"
+            assert not restarted
+            assert self.machine.stage in (Stage.STOPPING, Stage.DONE)
+            assert self.machine._reason is event.reason, "the supervisor fails with another error (198)"
+        elif policy is OnError.STOP:
+            lasts = self.specs[event.key].restart is not Restart.TEMPORARY
+            assert by_rule == [False] * lasts, "it is not parked (198)"
+            assert not restarted
+        else:
+            assert not by_rule, "a rule that says RESTART, or one about messages, gives nobody up"
+
+    def _note(self, event: d.Event, effects: list[d.Effect]) -> None:
+        self.seen.add(f"{self.machine.stage}")
+        self.seen.update(f"{child.phase}" for child in self.machine.children.values())
+        self.seen.update(type(one).__name__ for one in (event, *effects))
 
     def _carry_out(self, effect: d.Effect, event: d.Event) -> None:
         match effect:
