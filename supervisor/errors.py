@@ -252,8 +252,8 @@ class BadReply(SupervisorError, TypeError):
 class _ChildError(SupervisorError):
     _words = ""
 
-    def __init__(self, path: str, child: object) -> None:
-        super().__init__(f"{path} {self._words.format(child=child)}")
+    def __init__(self, path: str, child: object, words: str | None = None) -> None:
+        super().__init__(f"{path} {(words or self._words).format(child=child)}")
         self.path = path
         self.child = child
 
@@ -270,10 +270,9 @@ class ChildNotFound(_ChildError, LookupError):
     _words = "has no child {child!r}; which_children() lists them"
 
     def __init__(self, path: str, child: object, kind: str | None = None) -> None:
-        super().__init__(path, child)
-        if kind is not None:
-            article = "an" if kind == "actor" else "a"
-            self.args = (f"{path} has no supervisor {child!r}: that is {article} {kind}; child({child!r}) gives its ref",)
+        article = "an" if kind == "actor" else "a"
+        other = f"has no supervisor {{child!r}}: that is {article} {kind}; child({{child!r}}) gives its ref"
+        super().__init__(path, child, None if kind is None else other)
 
 
 class ChildAlreadyStarted(_ChildError, ValueError):
