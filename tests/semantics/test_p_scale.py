@@ -118,7 +118,7 @@ async def test_a_tree_deeper_than_pythons_stack_is_built_started_and_stopped() -
 @pytest.mark.slow
 @pytest.mark.item(96)
 async def test_a_supervisor_of_thousands_of_children_starts_reports_and_stops() -> None:
-    number = 4_000
+    number = 2_000
 
     async def child() -> None:
         await anyio.sleep_forever()
