@@ -37,6 +37,23 @@ class ChildSnapshot(Struct, frozen=True, kw_only=True):
     """Messages lost to overflow, over all its lives."""
     children: tuple[ChildSnapshot, ...] = ()
 
+    def words(self) -> list[str]:
+        """What there is to say about it: its phase, its life's number if it has had one, then what is worth a word."""
+        words = [self.phase]
+        if self.incarnation:
+            words.append(f"life {self.incarnation}")
+        if self.restarts_in_window:
+            words.append(f"{self.restarts_in_window}/{self.restarts_allowed} restarts")
+        if self.backoff_left is not None:
+            words.append(f"next in {self.backoff_left:.1f} s")
+        if self.mailbox:
+            words.append(f"{self.mailbox} queued")
+        if self.dropped:
+            words.append(f"{self.dropped} dropped")
+        if self.last_exit is not None:
+            words.append(f"last: {' '.join(self.last_exit.split())}")
+        return words
+
 
 class TreeSnapshot(Struct, frozen=True, kw_only=True):
     """A tree at one moment."""
@@ -62,7 +79,7 @@ class TreeSnapshot(Struct, frozen=True, kw_only=True):
 
     def to_text(self) -> str:
         """The tree as indented lines, one child each."""
-        return "\n".join("  " * depth + _line(child) for depth, child in self.flat())
+        return "\n".join("  " * depth + " · ".join([child.id, *child.words()]) for depth, child in self.flat())
 
     def to_json(self) -> bytes:
         """The tree as JSON, however deep: written from the root down, without recursion."""
@@ -109,20 +126,3 @@ _COLOURS = {
 def _quoted(text: str) -> str:
     """Text as it stands between Graphviz' quotes."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-
-
-def _line(child: ChildSnapshot) -> str:
-    parts = [child.id, child.phase]
-    if child.incarnation:
-        parts.append(f"life {child.incarnation}")
-    if child.restarts_in_window:
-        parts.append(f"{child.restarts_in_window}/{child.restarts_allowed} restarts")
-    if child.backoff_left is not None:
-        parts.append(f"next in {child.backoff_left:.1f} s")
-    if child.mailbox:
-        parts.append(f"{child.mailbox} queued")
-    if child.dropped:
-        parts.append(f"{child.dropped} dropped")
-    if child.last_exit is not None:
-        parts.append(f"last: {' '.join(child.last_exit.split())}")
-    return " · ".join(parts)

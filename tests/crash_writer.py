@@ -87,7 +87,7 @@ def one_round(path: str, backend: str, delay: float, word: bytes) -> dict[str, o
     said = b""
     while word not in said:
         said += os.read(reading, 1 << 16) or word  # no more to come: it ended by itself, which is said below
-    time.sleep(delay)
+    time.sleep(delay)  # real time: a real process is killed at a moment that it does not choose
     os.kill(child, signal.SIGKILL)
     while more := os.read(reading, 1 << 16):
         said += more

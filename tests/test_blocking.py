@@ -121,7 +121,7 @@ def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + SOON
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.001)
+        time.sleep(0.001)  # the other thread needs the interpreter; whether it is done is asked, not guessed
 
 
 def fail(root: BlockingSupervisor, journal: Journal) -> None:
@@ -278,7 +278,7 @@ def test_the_options_of_the_loop_are_passed_on(backend: str) -> None:
     [("backend", "curio"), ("backend_options", 3), ("deadline", "9"), ("sinks", print), ("diagnostics", True)],
 )
 def test_a_wrong_argument_is_refused_before_anything_runs(field: str, value: object) -> None:
-    with pytest.raises(SpecError) as caught, background(tree(), **{field: value}):  # type: ignore[arg-type]
+    with pytest.raises(SpecError) as caught, background(tree(), **{field: value}):
         pytest.fail("the block has begun")
     assert caught.value.field == field
 

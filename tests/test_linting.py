@@ -44,7 +44,7 @@ class Numbered(Actor[str]):
     def receive(self, message: str) -> None: ...
 
 
-class Untyped(Actor["Nowhere"]):  # type: ignore[name-defined]  # what a wrong annotation looks like
+class Untyped(Actor["Nowhere"]):
     def receive(self, message: object) -> None: ...
 
 

@@ -41,10 +41,10 @@ class Hall:
     registries: Registries = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.registries = Registries(self.topics, lambda: None)  # type: ignore[arg-type,return-value]  # nobody waits here
+        self.registries = Registries(self.topics, lambda: None)
 
     def owner(self, path: str) -> Owner:
-        return Owner(Somewhere(path))  # type: ignore[arg-type]  # only its path is looked at
+        return Owner(Somewhere(path))
 
     def registrar(self, declaration: Any, owner: Owner) -> Registrar[Any, Any]:
         return self.registries.registrar(declaration, owner, lambda _: None)

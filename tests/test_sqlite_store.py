@@ -64,7 +64,7 @@ async def opened(path: Path, **kwargs: Any) -> AsyncIterator[SqliteStore]:
     store = SqliteStore(path, **kwargs)
     reports: list[StoreError | None] = []
     store.open(reports.append)
-    store.reports = reports  # type: ignore[attr-defined]
+    store.reports = reports
     try:
         yield store
     finally:
@@ -669,7 +669,7 @@ async def test_a_full_disk_loses_nothing_and_a_flush_says_so(path: Path) -> None
 @pytest.mark.real_time
 async def test_a_failing_disk_is_reported_once_when_it_begins_and_once_when_it_is_over(path: Path) -> None:
     async with opened(path, write_after=0.0) as store:
-        reports: list[StoreError | None] = store.reports  # type: ignore[attr-defined]
+        reports: list[StoreError | None] = store.reports
         fill(store)
         store.put("a", "x", b"x" * 100_000)
         with anyio.fail_after(20.0):
@@ -738,7 +738,7 @@ async def test_a_file_that_is_deleted_while_a_batch_is_written_is_an_error_of_th
     async with opened(path, write_after=1000.0) as store:
         assert store._file is not None
         whole = store._file.writer
-        store._file.writer = Deleting(whole, path)  # type: ignore[assignment]
+        store._file.writer = Deleting(whole, path)
         store.put("a", "x", b"1")
         with pytest.raises(StoreFailed, match="was deleted or replaced while open"):
             await store.flush()
@@ -798,7 +798,7 @@ async def test_what_goes_wrong_while_writing_is_named_and_nothing_is_half_writte
     async with opened(path, write_after=1000.0) as store:
         assert store._file is not None
         whole = store._file.writer
-        store._file.writer = Faulty(whole, statement, code)  # type: ignore[assignment]
+        store._file.writer = Faulty(whole, statement, code)
         store.put("a", "x", b"1")
         with pytest.raises(kind, match=words):
             await store.flush()

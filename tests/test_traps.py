@@ -879,7 +879,7 @@ async def test_anyio_1111_a_tree_at_rest_leaves_the_loop_alone(monkeypatch: pyte
         if trio.lowlevel.in_trio_run():
             trio.lowlevel.add_instrument(Counter())
         else:
-            selector = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]  # where rounds can be counted
+            selector = asyncio.get_running_loop()._selector
             select = selector.select
 
             def count(timeout: float | None = None) -> Any:
@@ -900,7 +900,7 @@ async def test_cpython_eager_tasks_neither_hang_nor_leak() -> None:
         pytest.skip("trio has no eager tasks")
     loop, journal = asyncio.get_running_loop(), Journal()
     before = loop.get_task_factory()
-    loop.set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]  # from Python 3.12 on
+    loop.set_task_factory(asyncio.eager_task_factory)
     try:
         tasks = asyncio.all_tasks()
         async with opened(tree(actor(journal, "a"), TaskSpec("b", sleep))) as root:

@@ -125,22 +125,10 @@ def _mailbox(mailbox: Mailbox) -> str:
 
 def describe_child(child: ChildSnapshot) -> tuple[str, ...]:
     """What there is to say about a running child: its phase, then what is worth a word."""
-    parts = [child.phase]
-    if child.incarnation:
-        parts.append(f"life {child.incarnation}")
+    words = child.words()
     if child.uptime is not None:
-        parts.append(f"up {_span(child.uptime)}")
-    if child.restarts_in_window:
-        parts.append(f"{child.restarts_in_window}/{child.restarts_allowed} restarts")
-    if child.backoff_left is not None:
-        parts.append(f"next in {child.backoff_left:.1f} s")
-    if child.mailbox:
-        parts.append(f"{child.mailbox} queued")
-    if child.dropped:
-        parts.append(f"{child.dropped} dropped")
-    if child.last_exit is not None:
-        parts.append(f"last: {' '.join(child.last_exit.split())}")
-    return tuple(parts)
+        words.insert(2 if child.incarnation else 1, f"up {_span(child.uptime)}")
+    return tuple(words)
 
 
 def _span(seconds: float) -> str:

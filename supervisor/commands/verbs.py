@@ -136,7 +136,7 @@ def tree(
         else:
             _write(shown(snapshot))
             while watch is not None:
-                time.sleep(watch)
+                time.sleep(watch)  # this process has no loop: it only looks at another one's tree
                 _write(("" if json else "\n") + shown(fetch_snapshot(str(path))))
     except (Unreachable, WireError) as error:
         ended = isinstance(error, Unreachable) and error.gone
@@ -188,7 +188,7 @@ def _draw(console: Console, path: Path, snapshot: TreeSnapshot, watch: float | N
         return
     with Live(_running(snapshot), console=console, auto_refresh=False) as live:
         while True:
-            time.sleep(watch)
+            time.sleep(watch)  # as above
             live.update(_running(fetch_snapshot(str(path))), refresh=True)
 
 

@@ -139,4 +139,4 @@ async def test_arguments_that_all_children_share_are_given_at_every_start() -> N
 @pytest.mark.item(119)
 async def test_a_dynamic_supervisor_takes_no_strategy() -> None:
     with pytest.raises(TypeError, match="strategy"):
-        DynamicSupervisorSpec("many", strategy=Strategy.ONE_FOR_ALL)  # type: ignore[call-arg]  # the point of the test
+        DynamicSupervisorSpec("many", strategy=Strategy.ONE_FOR_ALL)

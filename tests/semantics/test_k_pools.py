@@ -175,7 +175,7 @@ async def test_a_name_of_an_actor_is_no_pool() -> None:
         with pytest.raises(NoSuchActor, match="the pool 'workers'"):
             root.pool(POOL)
         with pytest.raises(TypeError, match=r"expected the name of a pool, such as Pool\('workers'\)"):
-            root.pool("workers")  # type: ignore[arg-type]
+            root.pool("workers")
 
 
 @pytest.mark.item(120)
@@ -334,7 +334,7 @@ async def test_what_each_member_is_given_is_in_the_spec_of_the_pool() -> None:
     )
     for member in spec.children:
         assert (member.restart, member.shutdown) == (Restart.TRANSIENT, KILL)
-        assert (member.mailbox, member.start_timeout, member.watchdog) == (Mailbox(7), 3.0, 2.0)  # type: ignore[attr-defined]
+        assert (member.mailbox, member.start_timeout, member.watchdog) == (Mailbox(7), 3.0, 2.0)
     assert (spec.restart, spec.strategy) == (Restart.PERMANENT, Strategy.ONE_FOR_ONE)
     async with opened(spec) as root:
         kill(root.pool(POOL).member(0))

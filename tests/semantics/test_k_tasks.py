@@ -809,7 +809,7 @@ async def test_what_is_no_function_is_refused_at_once() -> None:
         running = nap(1)
         for wrong in (running, 3):
             with pytest.raises(TypeError, match="expected an async function and its arguments"):
-                await root.tasks("jobs").start(wrong)  # type: ignore[arg-type]
+                await root.tasks("jobs").start(wrong)
         running.close()
         assert at_work(root) == 0
 

@@ -147,7 +147,7 @@ async def test_wrong_diagnostics_are_refused(wrong: Any) -> None:
 
 async def test_what_is_no_diagnostics_is_refused_before_anything_runs() -> None:
     with pytest.raises(SpecError, match=r"diagnostics is True; expected Diagnostics\(...\), such as DEBUG"):
-        async with open_supervisor(tree(), diagnostics=True):  # type: ignore[arg-type]  # the point of the test
+        async with open_supervisor(tree(), diagnostics=True):
             raise AssertionError
 
 

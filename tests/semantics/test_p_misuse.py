@@ -143,7 +143,7 @@ def test_a_task_that_can_be_called_is_welcome(function: Any) -> None:
     assert TaskSpec("t", function).run is function
 
 
-@pytest.mark.parametrize("children", [{"a": ActorSpec("a", dict)}, "abc", b"abc", None, 3])  # type: ignore[arg-type]
+@pytest.mark.parametrize("children", [{"a": ActorSpec("a", dict)}, "abc", b"abc", None, 3])
 def test_children_that_are_no_list_are_named(children: Any) -> None:
     with pytest.raises(SpecError, match=r"SupervisorSpec.children is .*; expected a list of specs, such as \[ActorSpec"):
         SupervisorSpec("s", children)
@@ -191,7 +191,7 @@ async def test_spawn_wants_an_async_function() -> None:
     assert "root/a: spawn(_five) returned 5; expected an async function" in await crash_of(lambda me: me.spawn(_five))
     given = sleep()
     try:
-        said = await crash_of(lambda me: me.spawn(given))  # type: ignore[arg-type]
+        said = await crash_of(lambda me: me.spawn(given))
     finally:
         given.close()
     assert "root/a: spawn() got <coroutine object sleep" in said
@@ -227,7 +227,7 @@ def test_run_wants_an_async_main_that_takes_the_root(backend: str) -> None:
         with pytest.raises(
             SpecError, match=r"main is .* expected an async function that takes the root, async def main\(root\)"
         ):
-            run(spec, main, backend=backend)  # type: ignore[arg-type]
+            run(spec, main, backend=backend)
     called: Any = _rootless()
     with pytest.raises(SpecError, match="the function itself, not what it returned"):
         run(spec, called, backend=backend)

@@ -54,7 +54,7 @@ async def test_a_probe_takes_an_actors_place_in_a_tree() -> None:
         assert account.path == "bank/vault/account"
         assert await account.ask(Balance()) == 7
         assert probe.lives == 1
-    assert BANK.children[0].children[0].start is Account  # type: ignore[attr-defined]
+    assert BANK.children[0].children[0].start is Account
 
 
 async def test_a_probe_takes_what_its_actor_takes() -> None:
@@ -156,17 +156,17 @@ async def test_a_request_without_an_answer_is_loud() -> None:
     async with open_tree(SupervisorSpec("root", [probe.spec("a")])) as tree:
         with pytest.raises(ActorCrashed) as caught:
             await tree.root.child("a").ask(Balance())
-        error = caught.value.reason.error  # type: ignore[union-attr]
+        error = caught.value.reason.error
         assert isinstance(error, Unanswered)
         assert "write probe.answers(Balance, value)" in str(error)
 
 
 async def test_an_answer_of_the_wrong_type_is_refused_as_an_actors_would_be() -> None:
-    probe = Probe.like(Account).answers(Balance, "much")  # type: ignore[arg-type]
+    probe = Probe.like(Account).answers(Balance, "much")
     async with open_tree(SupervisorSpec("root", [probe.spec("a")])) as tree:
         with pytest.raises(ActorCrashed) as caught:
             await tree.root.child("a").ask(Balance())
-        assert isinstance(caught.value.reason.error, BadReply)  # type: ignore[union-attr]
+        assert isinstance(caught.value.reason.error, BadReply)
 
 
 async def test_its_memory_is_bounded() -> None:
@@ -189,6 +189,6 @@ def test_a_place_that_no_actor_has_cannot_be_taken(path: str) -> None:
 
 def test_a_probe_of_no_class_is_refused() -> None:
     with pytest.raises(TypeError, match="expected classes"):
-        Probe("Deposit")  # type: ignore[arg-type]
+        Probe("Deposit")
     with pytest.raises(ValueError, match="whole number from 1"):
         Probe(capacity=0)

@@ -93,7 +93,7 @@ async def test_a_function_that_fails_leaves_the_state_as_it_is() -> None:
         with pytest.raises(ZeroDivisionError):
             replace_state(ref, Account, fail)
         with pytest.raises(TypeError, match="the function returned 5; expected a Account"):
-            replace_state(ref, Account, lambda account: 5)  # type: ignore[arg-type,return-value]
+            replace_state(ref, Account, lambda account: 5)
         assert await ref.ask(Get()) == 0
 
 
