@@ -56,8 +56,8 @@ class Unregistered(Generic[K]):
 
 
 @frozen
-class Registry(Generic[K, V]):
-    """A space of keys with one owner each: `WORKERS: Registry[str, Info] = Registry("workers")`. A constant, as a `Name` is."""
+class _Declaration(Generic[K, V]):
+    """What both kinds have in common: a constant, as a `Name` is."""
 
     key: str = field(validator=_key)
 
@@ -71,18 +71,13 @@ class Registry(Generic[K, V]):
 
 
 @frozen
-class DuplicateRegistry(Generic[K, V]):
+class Registry(_Declaration[K, V]):
+    """A space of keys with one owner each: `WORKERS: Registry[str, Info] = Registry("workers")`."""
+
+
+@frozen
+class DuplicateRegistry(_Declaration[K, V]):
     """A space of keys that may have many owners each, and one owner several times."""
-
-    key: str = field(validator=_key)
-
-    @property
-    def events(self) -> Topic[Registered[K, V] | Unregistered[K]]:
-        """The topic that tells who registers and who no longer does; bounded by who subscribes."""
-        return Topic(f"supervisor.registry/{self.key}")
-
-    def __str__(self) -> str:
-        return self.key
 
 
 class Entry:
