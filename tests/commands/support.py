@@ -52,6 +52,8 @@ BOT = """
     def leave(): raise SystemExit(3)
 """
 
+ROOT = Path(__file__).parent.parent.parent
+
 
 def module(folder: Path, name: str, text: str) -> None:
     (folder / f"{name}.py").write_text(textwrap.dedent(text))
@@ -59,7 +61,7 @@ def module(folder: Path, name: str, text: str) -> None:
 
 def oneforone(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "actors.cli", *arguments]
-    full = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), **environment}
+    full = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=full, cwd=cwd)
 
 
@@ -70,7 +72,7 @@ def running(backend: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     script = Path(folder, "bot.py")
     script.write_text(textwrap.dedent(RUNNER))
     door = f"{folder}/door"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(script), backend, door]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:

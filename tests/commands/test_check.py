@@ -12,7 +12,7 @@ import pytest
 
 from actors.cli import main
 from supervisor.commands import check, ending
-from tests.commands.support import module, oneforone
+from tests.commands.support import ROOT, module, oneforone
 
 
 @pytest.mark.parametrize("target", ["ofo_bot:GOOD", "ofo_bot:make"])
@@ -230,7 +230,7 @@ def test_output_that_nobody_reads_is_no_traceback(folder: Path) -> None:
         "from supervisor import *\nTREE = SupervisorSpec('t', [SupervisorSpec(str(n), []) for n in range(9999)])\n",
     )
     command = [sys.executable, "-m", "actors.cli", "check", "ofo_long:TREE"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder, env=environment
     ) as running:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parent.parent.parent
+
 pytestmark = pytest.mark.anyio
 
 
@@ -17,7 +19,7 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.parametrize("seed", range(8))
 def test_what_was_flushed_before_kill_9_is_recalled_after_it(path: Path, seed: int) -> None:
     command = [sys.executable, "-m", "tests.crash_writer", str(path), str(seed), "25"]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=Path(__file__).parent.parent)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT)
     assert ran.returncode == 0, ran.stderr
     rounds = [json.loads(line) for line in ran.stdout.splitlines()]
     assert len(rounds) == 26
