@@ -33,7 +33,8 @@
     ├── AskedSelf (RuntimeError)            an actor that waits for itself waits for ever
     └── AskCycle (RuntimeError)             so do actors that wait for each other: paths
 
-Every one is also the builtin that a caller already catches, and carries what it says as fields.
+Every one is also the builtin that a caller already catches, and carries what it says as fields. The module is long because the
+tree above is what one looks for, and an error that stood elsewhere would be missing in it.
 """
 
 from __future__ import annotations

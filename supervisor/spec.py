@@ -4,6 +4,8 @@ ActorSpec               one actor: how to make it, its name and mailbox
 TaskSpec                one async function
 SupervisorSpec          a fixed list of children, started left to right and stopped right to left
 DynamicSupervisorSpec   children that come at run time
+
+The module is long because these four, their vocabulary and the checks of their fields name each other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What others fell into (`traps.md` in the project's references): the same scenarios, the opposite outcome."""
+"""What others fell into (`traps.md` in the project's references): the same scenarios, the opposite outcome.
+
+One file, because it is one list: `TRAPS` names them all, and a test sees that none is without a test.
+"""
 
 from __future__ import annotations
 
