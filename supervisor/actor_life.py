@@ -14,7 +14,7 @@ from supervisor.errors import ActorCrashed, Hung, MailboxFull
 from supervisor.events import HandlerResumed
 from supervisor.exits import ExitReason, Failed, Ignore, Normal, Shutdown, Stop, classify, error_of
 from supervisor.loop import handle_messages
-from supervisor.mailbox import Envelope, message_of
+from supervisor.mailbox import PendingReply, message_of
 from supervisor.parking import give_way
 from supervisor.place import Place
 from supervisor.policies import OnError, policy_for
@@ -96,6 +96,7 @@ class ActorLife(Life):
 
     async def _handle(self, actor: Actor[Any]) -> None:
         """Handle messages, and go on after an error from which the spec says to resume. Cancellation: a kill cuts it."""
+        self.place.rouse = self._context.reader.unpark
         watch = None if self._spec.watchdog is None else self._note_handling
         while True:
             try:
@@ -171,8 +172,8 @@ class ActorLife(Life):
         self._cancel_timer("watchdog")
         if item is None:
             return
-        if type(item) is Envelope and item.reply is not None:
-            item.reply.fail(ActorCrashed(self.place.path, reason, resumed=resumed))
+        if type(item) is PendingReply:
+            item.fail(ActorCrashed(self.place.path, reason, resumed=resumed))
         if not finished:
             self.runtime.dead_letter(self.place.path, message_of(item), f"its handler ended with {reason}")
 
@@ -181,8 +182,7 @@ class ActorLife(Life):
         if self._overdue and not self._over:
             self._report_unstopped()  # it was killed before and did not end: whoever asks now is told at once
         self._context.draining = True
-        if self.place.inbox is not None:
-            self.place.inbox.reader.unpark()
+        self._context.reader.unpark()
 
     def linked_ended(self, place: Place, reason: ExitReason) -> None:
         """A life that it is linked with is over: told, if it traps exits; else it ends in the same way."""
@@ -195,8 +195,7 @@ class ActorLife(Life):
     def _soft_stop(self) -> None:
         self._context.cancel_background()
         if self._started:
-            if self.place.inbox is not None:
-                self.place.inbox.reader.unpark()
+            self._context.reader.unpark()
         else:
             self._soft_scope.cancel()
 

@@ -15,17 +15,17 @@ __all__ = ["Agenda", "Timer"]
 
 
 class Timer:
-    """One thing to do at one time. `action` is None once it was done or cancelled."""
+    """One thing to do at one time. `action` is None once it was done or cancelled. What waits may itself be the timer."""
 
     __slots__ = ("_queue", "action", "when")
 
-    def __init__(self, when: float, action: Callable[[], None], queue: _Queue) -> None:
-        self.when: float = when
+    def __init__(self, action: Callable[[], None]) -> None:
         self.action: Callable[[], None] | None = action
-        self._queue = queue
+        self.when: float
+        self._queue: _Queue
 
     @property
-    def pending(self) -> bool:
+    def to_come(self) -> bool:
         return self.action is not None
 
 
@@ -71,15 +71,22 @@ class Agenda:
 
     def schedule(self, now: float, delay: float, action: Callable[[], None]) -> Timer:
         """Have `action` done once `delay` seconds after `now`. A delay of zero or less is due at once."""
-        known = self._queues.get(delay)
-        queue = _Queue(delay) if known is None else known
-        timer = Timer(now + max(delay, 0.0), action, queue)
-        queue.timers.append(timer)
-        self._pending += 1
-        if known is None:
-            self._queues[delay] = queue
-            self._push(queue)
+        timer = Timer(action)
+        self.put(timer, now, delay)
         return timer
+
+    def put(self, timer: Timer, now: float, delay: float) -> None:
+        """Have a timer's action done once `delay` seconds after `now`."""
+        timer.when = now + delay if delay > 0.0 else now
+        self._pending += 1
+        queue = self._queues.get(delay)
+        if queue is not None:
+            timer._queue = queue
+            queue.timers.append(timer)
+            return
+        queue = timer._queue = self._queues[delay] = _Queue(delay)
+        queue.timers.append(timer)
+        self._push(queue)
 
     def cancel(self, timer: Timer) -> bool:
         """Forget a timer; whether it was still pending."""
@@ -88,8 +95,13 @@ class Agenda:
         timer.action = None
         self._pending -= 1
         queue = timer._queue
-        queue.cancelled += 1
-        queue.trim()
+        timers = queue.timers
+        # The two usual cases of a timeout that was not needed: one ask at a time, and several that are answered in turn.
+        if not queue.cancelled and timers[0] is timer:
+            timers.popleft()
+        else:
+            queue.cancelled += 1
+            queue.trim()
         if len(self._heap) > 2 * self._pending + 64:
             self._forget_empty_queues()
         return True

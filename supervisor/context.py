@@ -15,8 +15,9 @@ import structlog
 from supervisor.checks import check_kind
 from supervisor.errors import NoSuchActor
 from supervisor.exits import ExitReason, Failed
-from supervisor.mailbox import Envelope, PendingReply, Reply
+from supervisor.mailbox import PendingReply, Reply
 from supervisor.messages import Down, Exit, Gone, Up
+from supervisor.parking import Parker
 from supervisor.place import Place
 from supervisor.ref import Ref
 from supervisor.registries.registry import DuplicateRegistry, Owner, Registered, Registry, Unregistered
@@ -77,6 +78,8 @@ class Context:
         self.deferred: bool = False
         """Its reply will be given later."""
         self.signals: deque[Any] = deque()
+        self.reader: Parker = place.runtime.parker()
+        """Where the life sleeps when there is nothing to do."""
         self.timers: dict[object, ActorTimer] = {}
         self.monitors: dict[Monitor, None] = {}
         self.spawned: Spawned = Spawned(place, on_crash)
@@ -107,8 +110,7 @@ class Context:
     def deliver(self, signal: Any) -> None:
         """Put something in the lane that is never dropped."""
         self.signals.append(signal)
-        if self.place.inbox is not None:
-            self.place.inbox.reader.unpark()
+        self.reader.unpark()
 
     # ---- what an actor may do
 
@@ -227,14 +229,14 @@ class Context:
 
     def reply_later(self) -> Reply[Any]:
         item = self.in_hand
-        if type(item) is not Envelope or item.reply is None or self.deferred:
+        if type(item) is not PendingReply or self.deferred:
             raise RuntimeError(f"{self.path} has no ask in hand to answer later; call reply_later() once, while handling one")
-        self.deferred = item.reply.deferred = True
+        self.deferred = item.deferred = True
         if len(self.replies) >= self._replies_bound:  # looking through all of them each time would cost what is pending
             self.replies = [reply for reply in self.replies if reply.pending]
             self._replies_bound = max(64, 2 * len(self.replies))
-        self.replies.append(item.reply)
-        return Reply(item.reply, type(item.message))
+        self.replies.append(item)
+        return Reply(item, type(item.message))
 
     def remember(self, value: object, key: str) -> None:
         self.shelf.remember(value, key)

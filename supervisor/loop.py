@@ -6,14 +6,13 @@ starve a polite one, and a wake-up per message would cost more than the message.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from types import CoroutineType
 from typing import Any, Final
 
 from supervisor.context import Context
 from supervisor.errors import BadReply
-from supervisor.mailbox import Envelope, Inbox
+from supervisor.mailbox import Expiring, PendingReply
 from supervisor.messages import reply_fits, reply_type
 from supervisor.parking import give_way
 
@@ -34,6 +33,8 @@ _NOTHING: Final = object()
 async def handle_messages(context: Context, receive: Callable[[Any], Any], watch: Callable[[], None] | None) -> None:
     """Hand each message to `receive`, in order, until the life is asked to stop, or is drained.
 
+    The body is long and calls little: a call costs as much as the rest of what is done for a message.
+
     Args:
         context: the life.
         receive: the actor's handler, sync or async.
@@ -41,85 +42,88 @@ async def handle_messages(context: Context, receive: Callable[[Any], Any], watch
 
     Cancellation: a kill cuts the handler; the message in hand stays in `context.in_hand`.
     """
-    inbox = context.place.inbox
+    place, now, reader, count = context.place, context.runtime.now, context.reader, 0
+    inbox = place.inbox
     assert inbox is not None  # noqa: S101  # only actors come here
-    items, signals, now = inbox.queue.items, context.signals, context.runtime.now
-    while True:
-        count, look, began = 0, 1, now()
+    try:
         while not context.stopping:
-            if signals:
-                item = _take_signal(context, signals, items)
-                if item is _NOTHING:
-                    continue
-            elif items:
-                item = inbox.take()
-            else:
-                break
-            if watch is not None:
-                watch()
-            context.in_hand = item
-            if item.__class__ is Envelope:
-                await _handle_envelope(context, receive, item)
-            else:
+            place.open_gate()
+            count, look, began = 0, 1, now()
+            while not context.stopping:
+                if context.signals:
+                    item = _take_signal(context)
+                    if item is _NOTHING:
+                        continue
+                elif place.items:
+                    item = inbox.take() if inbox.waiting or not inbox.plain else place.items.popleft()
+                else:
+                    break
+                if watch is not None:
+                    watch()
+                context.in_hand = message = item
+                kind = item.__class__
+                if kind is PendingReply or kind is Expiring:
+                    if _expired(context, item):
+                        continue
+                    message = item.message
                 if context.idle is not None:
                     context.end_idle()
-                result = receive(item)
+                result = receive(message)
                 if result.__class__ is CoroutineType:
-                    await result
+                    result = await result
+                if kind is PendingReply and not context.deferred:
+                    _answer(context, item, result)
+                count += 1
+                if count == look and place.items:
+                    look += min(count, CLOCK_EVERY)
+                    if count >= BATCH or now() - began >= SLICE:
+                        break
             context.in_hand = None
-            count += 1
-            if count == look:
-                look += min(count, CLOCK_EVERY)
-                if count >= BATCH or now() - began >= SLICE:
-                    break
-        else:
-            return
-        if items or signals:
-            await give_way()
-        elif not await _more(context, inbox):
-            return
+            inbox.handled += count
+            count = 0
+            if context.stopping:  # a stop that came during a long handler woke nobody, and will not come again
+                return
+            if place.items or context.signals:
+                await give_way()
+            elif context.draining:
+                return
+            else:
+                place.room = 0
+                await reader.park()
+    finally:
+        place.room = 0
+        inbox.handled += count
 
 
-async def _more(context: Context, inbox: Inbox) -> bool:
-    """Sleep until there is something to do; False if there will be nothing: the life is to stop, or is drained.
-
-    Cancellation: atomic.
-    """
-    if context.draining or context.stopping:  # a stop that came during a long handler woke nobody, and will not come again
-        return False
-    await inbox.reader.park()
-    return True
-
-
-def _take_signal(context: Context, signals: deque[Any], items: deque[Any]) -> Any:
+def _take_signal(context: Context) -> Any:
     """The message of the next signal, if it is still to be delivered."""
+    signals = context.signals
     signal = signals.popleft()
     if not signal.active:
         return _NOTHING
-    if context.idle is not None and context.idle is signal and (items or signals):
+    if context.idle is not None and context.idle is signal and (context.place.items or signals):
         context.idle.put_off()  # something came after all, while it was on its way; if that has expired, nothing did
         return _NOTHING
     signal.delivered()
     return signal.message
 
 
-async def _handle_envelope(context: Context, receive: Callable[[Any], Any], envelope: Envelope) -> None:
-    """Handle a message that is owed a reply or can expire. Cancellation: as for `handle_messages`."""
-    if envelope.expired(context.runtime.now):
-        context.runtime.dead_letter(context.path, envelope.message, "expired")
-        return
-    if context.idle is not None:
-        context.end_idle()
-    reply = envelope.reply
-    if reply is not None:
-        reply.started = True
-    context.deferred = False
-    result = receive(envelope.message)
-    if result.__class__ is CoroutineType:
-        result = await result
-    if reply is None or context.deferred:
-        return
-    request = type(envelope.message)
-    if not reply_fits(result, reply_type(request)):
-        raise BadReply(context.path, request, result, reply_type(request))
+def _expired(context: Context, item: PendingReply | Expiring) -> bool:
+    """Whether handling it would serve nobody; else a request has begun."""
+    if item.__class__ is PendingReply:
+        gone = item.abandoned
+        item.started, context.deferred = not gone, False
+    else:
+        gone = context.runtime.now() >= item.at
+    if gone:
+        context.in_hand = None
+        context.runtime.dead_letter(context.path, item.message, "expired")
+    return gone
+
+
+def _answer(context: Context, reply: PendingReply, result: Any) -> None:
+    request = reply.message.__class__
+    expected = reply_type(request)
+    if result.__class__ is not expected and not reply_fits(result, expected):
+        raise BadReply(context.path, request, result, expected)
     reply.give(result)

@@ -4,7 +4,8 @@ Two lanes. The queue has a bound and an overflow policy, and belongs to the plac
 `Up`, `Exit`, timers) belong to one life and are handled first; they are bounded by what asks for them: one of each timer and
 each monitor, and at most a hundred of each watch and of each place it is linked with.
 
-An item is a bare message, or an `Envelope` where a reply is owed or the message can expire: a bare message costs one append.
+An item is a bare message; where a reply is owed it is the `PendingReply` that holds the message, and where the message can
+expire an `Expiring`. A bare message costs one append, an ask one object.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
 
+from supervisor.agenda import Timer
 from supervisor.errors import ActorCrashed, AskTimeout, BadReply
 from supervisor.exits import ExitReason
 from supervisor.messages import reply_fits, reply_type
@@ -20,20 +22,26 @@ from supervisor.overflow import BoundedQueue, bounded_queue
 from supervisor.parking import Parker
 from supervisor.spec import Conflate, Mailbox
 
-__all__ = ["Envelope", "Inbox", "PendingReply", "Reply", "message_of"]
+__all__ = ["Expiring", "Inbox", "PendingReply", "Reply", "message_of"]
 
 T = TypeVar("T")
 
-_UNSET: Final = object()
+class PendingReply(Timer):
+    """An answer that someone waits for. It is given once: the first one counts. As a timer, it is its own deadline.
 
+    Args:
+        path: who is asked, for the errors.
+        parker: where the asker sleeps.
+        message: the request; None where something else than an actor is asked.
+    """
 
-class PendingReply:
-    """An answer that someone waits for. It is given once: the first one counts."""
+    __slots__ = ("_error", "_parker", "_timeout", "_value", "abandoned", "deferred", "message", "path", "pending", "started")
 
-    __slots__ = ("_error", "_parker", "_value", "abandoned", "deferred", "path", "started")
-
-    def __init__(self, path: str, parker: Parker) -> None:
+    def __init__(self, path: str, parker: Parker, message: Any = None) -> None:
         self.path: str = path
+        self.message: Any = message
+        self.pending: bool = True
+        """Somebody waits, and nobody has answered."""
         self.started: bool = False
         """Whether the request was taken from the queue."""
         self.deferred: bool = False
@@ -41,18 +49,15 @@ class PendingReply:
         self.abandoned: bool = False
         """Nobody waits any more."""
         self._parker = parker
-        self._value: Any = _UNSET
+        self._value: Any = None
         self._error: BaseException | None = None
-
-    @property
-    def pending(self) -> bool:
-        return self._value is _UNSET and self._error is None and not self.abandoned
 
     def give(self, value: Any) -> bool:
         """Answer; whether anybody got it."""
         if not self.pending:
             return False
         self._parker.unpark()  # first: in another thread it raises, and an answer that wakes nobody would be waited for in vain
+        self.pending = False
         self._value = value
         return True
 
@@ -61,6 +66,7 @@ class PendingReply:
         if not self.pending:
             return False
         self._parker.unpark()
+        self.pending = False
         self._error = error
         return True
 
@@ -68,9 +74,14 @@ class PendingReply:
         """The life that had the request is over."""
         return self.fail(ActorCrashed(self.path, reason))
 
-    def expire(self, timeout: float) -> None:
+    def limit(self, timeout: float) -> None:
+        """Say what the deadline is, before it is set: `timekeeper.start(reply, timeout)`."""
+        self._timeout = timeout
+        self.action = self._expire
+
+    def _expire(self) -> None:
         """The deadline has passed."""
-        if self.fail(AskTimeout(self.path, timeout, started=self.started)):
+        if self.fail(AskTimeout(self.path, self._timeout, started=self.started)):
             self.abandoned = True
 
     async def wait(self) -> Any:
@@ -85,7 +96,7 @@ class PendingReply:
             while self.pending:
                 await self._parker.park()
         except BaseException:
-            self.abandoned = True
+            self.abandoned, self.pending = True, False
             raise
         if self._error is not None:
             raise self._error
@@ -116,26 +127,22 @@ class Reply(Generic[T]):
         return self._reply.fail(error)
 
 
-class Envelope:
-    """A message that is owed a reply, or that can expire."""
+class Expiring:
+    """A message that is no longer worth handling at some time."""
 
-    __slots__ = ("expires", "message", "reply")
+    __slots__ = ("at", "message")
 
-    def __init__(self, message: Any, reply: PendingReply | None = None, expires: float | None = None) -> None:
+    def __init__(self, message: Any, at: float) -> None:
         self.message: Any = message
-        self.reply: PendingReply | None = reply
-        self.expires: float | None = expires
+        self.at: float = at
 
-    def expired(self, now: Callable[[], float]) -> bool:
-        """Whether handling it would serve nobody."""
-        if self.reply is not None:
-            return self.reply.abandoned
-        return self.expires is not None and now() >= self.expires
+
+_WRAPPED: Final = (PendingReply, Expiring)
 
 
 def message_of(item: Any) -> Any:
-    """The message of an item, in an envelope or not."""
-    return item.message if type(item) is Envelope else item
+    """The message of an item, whatever holds it."""
+    return item.message if type(item) in _WRAPPED else item
 
 
 class Inbox:
@@ -146,33 +153,47 @@ class Inbox:
         new_parker: makes places to sleep.
     """
 
-    __slots__ = ("_new_parker", "_senders", "dropped", "queue", "reader", "spec")
+    __slots__ = ("_new_parker", "_queue", "dropped", "handled", "plain", "spec", "waiting")
 
     def __init__(self, spec: Mailbox, new_parker: Callable[[], Parker]) -> None:
-        overflow = spec.overflow
-        if isinstance(overflow, Conflate):
-            overflow = _conflate_messages(overflow)
         self.spec: Mailbox = spec
-        self.queue: BoundedQueue = bounded_queue(spec.capacity, overflow)
-        self.reader: Parker = new_parker()
-        """Where the life sleeps when there is nothing to do."""
+        self.plain: int = 0 if isinstance(spec.overflow, Conflate) else spec.capacity
+        """How many items may simply be appended: all that have room, if nothing is looked for in the queue."""
         self.dropped: int = 0
         """Messages lost to overflow, over all lives."""
+        self.handled: int = 0
+        """Messages that lives have handled to the end."""
         self._new_parker = new_parker
-        self._senders: deque[Parker] = deque()
+        # Both are made when they are needed: an empty deque has 760 bytes, and most actors of a big tree are idle.
+        self._queue: BoundedQueue | None = None
+        self.waiting: deque[Parker] | None = None
+        """The senders that wait for room, the first first."""
 
     def __len__(self) -> int:
-        return len(self.queue)
+        return 0 if self._queue is None else len(self._queue)
 
-    def offer(self, item: Any) -> Any:
-        """Take an item if the policy allows; what became of it is told as `BoundedQueue.offer` does."""
-        self.reader.unpark()  # first: in another thread it raises, and who is told so must not have sent all the same
-        return self.queue.offer(item)
+    @property
+    def has_queue(self) -> bool:
+        return self._queue is not None
+
+    @property
+    def queue(self) -> BoundedQueue:
+        """What holds the items, by the policy."""
+        if self._queue is None:
+            overflow = self.spec.overflow
+            if isinstance(overflow, Conflate):
+                overflow = _conflate_messages(overflow)
+            self._queue = bounded_queue(self.spec.capacity, overflow)
+        return self._queue
+
+    def clear(self) -> list[Any]:
+        """Empty the queue and return what was in it."""
+        return [] if self._queue is None else self._queue.clear()
 
     def take(self) -> Any:
         """The oldest item; wakes who waits for room."""
         item = self.queue.take()
-        if self._senders:
+        if self.waiting:
             self.wake_sender()
         return item
 
@@ -182,33 +203,34 @@ class Inbox:
         Cancellation: atomic; the turn passes to the next.
         """
         parker = self._new_parker()
-        self._senders.append(parker)
+        senders = self.waiting
+        if senders is None:
+            senders = self.waiting = deque()
+        senders.append(parker)
         try:
             await parker.park()
         except BaseException:
-            if parker in self._senders:
-                self._senders.remove(parker)
+            if parker in senders:
+                senders.remove(parker)
             else:
                 self.wake_sender()  # its turn had come: without this the room it was woken for would stay unused
             raise
 
     def wake_sender(self) -> None:
         """Let the first who waits for room look again."""
-        if self._senders:
-            self._senders.popleft().unpark()
+        if self.waiting:
+            self.waiting.popleft().unpark()
 
     def wake_senders(self) -> None:
         """Let all who wait for room look again: the place was closed."""
-        while self._senders:
-            self._senders.popleft().unpark()
+        while self.waiting:
+            self.waiting.popleft().unpark()
 
 
 def _conflate_messages(overflow: Conflate) -> Conflate:
     """The same policy over items. A request is never replaced: someone waits for each."""
 
     def key(item: Any) -> object:
-        if type(item) is Envelope:
-            return None if item.reply is not None else overflow.key(item.message)
-        return overflow.key(item)
+        return None if type(item) is PendingReply else overflow.key(message_of(item))
 
     return Conflate(key)

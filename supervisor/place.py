@@ -6,16 +6,19 @@ closed, its queue becomes dead letters and its asks fail; a path that was delete
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from supervisor.errors import Draining, MailboxFull, NoSuchActor, Unstopped
 from supervisor.events import MailboxOverflow
 from supervisor.exits import ExitReason, Shutdown, tree_stop
-from supervisor.mailbox import Envelope, Inbox, PendingReply, message_of
+from supervisor.mailbox import Inbox, PendingReply, message_of
 from supervisor.overflow import FAIL, NOTHING, REFUSED
+from supervisor.parking import refuse_thread
 from supervisor.spec import Mailbox, Name, OnRestart
 from supervisor.topics import Topic
 
@@ -25,11 +28,18 @@ if TYPE_CHECKING:
 
 __all__ = ["CURRENT_PLACE", "LifeHandle", "Place", "Watcher"]
 
+_NO_ITEMS: Final[deque[Any]] = deque(maxlen=0)
+"""The items of all places that have no queue yet."""
+
 CURRENT_PLACE: ContextVar[Place | None] = ContextVar("CURRENT_PLACE", default=None)
 """The place whose life runs in this task, so that an actor that waits for itself is told so instead of hanging."""
 
 OVERFLOW_REPORT_EVERY = 1.0
 """Seconds between two reports of one mailbox's overflow."""
+
+
+def _nobody() -> None:
+    """Who sleeps where no life is."""
 
 
 class LifeHandle(Protocol):
@@ -84,8 +94,8 @@ class Place:
     """
 
     __slots__ = (
-        "_accepted", "_reporting", "_unreported", "accepts", "closed", "draining", "inbox", "kind", "life", "links", "name",
-        "names", "path", "refusing", "runtime", "topics", "waiters", "watchers",
+        "_reporting", "_unreported", "accepted", "accepts", "closed", "draining", "inbox", "items", "kind", "life", "links",
+        "name", "names", "path", "refusing", "room", "rouse", "runtime", "topics", "waiters", "watchers",
     )  # fmt: skip
 
     def __init__(
@@ -111,7 +121,15 @@ class Place:
         """Who waits for the current life to end; True for who asked for that, and must hear if it does not."""
         self.topics: dict[Topic[Any], int] = {}
         """What it subscribes to, and which life asked for it last."""
-        self._accepted: dict[type, bool] = {}
+        self.accepted: set[type] = runtime.accepted(accepts)
+        """Classes of messages that are known to be accepted; shared by all who accept the same."""
+        self.items: deque[Any] = _NO_ITEMS
+        """The queue's own deque, once there is one. Only the loop of a life takes from it, and who finds `room` appends."""
+        self.room: int = 0
+        """How long the queue may grow by mere appending. It is 0, so that a sender has to look closer, while a life sleeps here,
+        the place takes no messages, or the policy looks for something in the queue."""
+        self.rouse: Callable[[], object] = _nobody
+        """Has the life here look at its queue, if it sleeps."""
         self._reporting = False
         self._unreported = 0
 
@@ -135,19 +153,20 @@ class Place:
         return f"{self.path} does not accept {type(message).__name__}; it is an Actor[{names}]"
 
     def takes(self, kind: type) -> bool:
-        known = self._accepted.get(kind)
-        if known is None:
-            known = self.accepts is None or issubclass(kind, self.accepts)
-            self._accepted[kind] = known
-        return known
+        if kind in self.accepted:
+            return True
+        fits = self.accepts is None or issubclass(kind, self.accepts)
+        if fits:
+            self.accepted.add(kind)
+        return fits
 
     def learn(self, accepts: tuple[type, ...] | None) -> None:
         """Now it is known what the actor accepts: what was queued unchecked and is not accepted becomes dead letters."""
         if accepts == self.accepts or accepts is None or self.inbox is None:
             return
         self.accepts = accepts
-        self._accepted.clear()
-        for item in self.inbox.queue.clear():
+        self.accepted = self.runtime.accepted(accepts)
+        for item in self.inbox.clear():
             if self.takes(type(message_of(item))):
                 self.inbox.queue.offer(item)
             else:
@@ -173,11 +192,28 @@ class Place:
         """The error of who asks a place that takes no messages."""
         return Draining(self.path) if self.draining else NoSuchActor(self.path)
 
+    def open_gate(self) -> None:
+        """Nobody sleeps here: whoever comes looks at the queue first, and senders need not wake him."""
+        inbox = self.inbox
+        if inbox is not None and inbox.has_queue and not self.refusing:
+            self.room = inbox.plain
+
     def offer(self, item: Any) -> bool:
-        """Queue an item, by the mailbox's policy."""
+        """Queue an item, by the mailbox's policy.
+
+        Raises:
+            RuntimeError: this is another thread than the tree's. Nothing has changed: who is told so must not have sent.
+        """
         inbox = self.inbox
         assert inbox is not None  # noqa: S101  # callers have checked
-        outcome = inbox.offer(item)
+        if get_ident() != self.runtime.home:
+            refuse_thread()
+        queue = inbox.queue
+        self.items = queue.items
+        outcome = queue.offer(item)
+        if not self.room:
+            self.rouse()
+            self.open_gate()
         if outcome is NOTHING:
             return True
         return self._overflowed(item, outcome)
@@ -219,9 +255,9 @@ class Place:
             waiter.give(reason)
         self.waiters.clear()
         if self.inbox is not None and self.inbox.spec.on_restart is OnRestart.DROP:
-            for item in self.inbox.queue.clear():
-                if type(item) is Envelope and item.reply is not None:
-                    item.reply.crash(reason)
+            for item in self.inbox.clear():
+                if type(item) is PendingReply:
+                    item.crash(reason)
                 self.runtime.dead_letter(self.path, message_of(item), "its actor restarted")
             self.inbox.wake_senders()
         for watcher in tuple(self.watchers):
@@ -264,6 +300,8 @@ class Place:
     def _refuse(self, *, draining: bool) -> None:
         self.draining = draining
         self.refusing = draining or self.closed or self.inbox is None
+        if self.refusing:
+            self.room = 0
 
     def life_overdue(self, stack: str) -> None:
         """The life here does not end: who asked it to hears so instead of waiting for ever."""
@@ -279,7 +317,7 @@ class Place:
         if self.name is not None:
             self.names.release(self.name, self)
         if self.inbox is not None:
-            for item in self.inbox.queue.clear():
+            for item in self.inbox.clear():
                 self._discard(item, "no such actor", partial(NoSuchActor, self.path))
             self.inbox.wake_senders()
         for topic in self.topics:
@@ -301,6 +339,6 @@ class Place:
         self._refuse(draining=False)
 
     def _discard(self, item: Any, reason: str, error: Callable[[], Exception]) -> None:
-        if type(item) is Envelope and item.reply is not None:
-            item.reply.fail(error())
+        if type(item) is PendingReply:
+            item.fail(error())
         self.runtime.dead_letter(self.path, message_of(item), reason)

@@ -72,10 +72,11 @@ def _child_snapshot(branch: Branch, slot: Slot, below: tuple[ChildSnapshot, ...]
         failures=0 if child is None else child.failures,
         restarts_in_window=spent,
         restarts_allowed=allowed,
-        backoff_left=None if timer is None or not timer.pending else max(0.0, timer.when - now),
+        backoff_left=None if timer is None or not timer.to_come else max(0.0, timer.when - now),
         last_exit=None if slot.ended_with is None else redact(str(slot.ended_with)),
         mailbox=None if inbox is None else len(inbox),
         dropped=0 if inbox is None else inbox.dropped,
+        handled=0 if inbox is None else inbox.handled,
         children=below,
     )
 
@@ -108,5 +109,6 @@ def _root_snapshot(branch: Branch, children: tuple[ChildSnapshot, ...]) -> Child
         last_exit=None,
         mailbox=None,
         dropped=0,
+        handled=0,
         children=children,
     )

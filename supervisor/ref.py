@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import get_ident
 from typing import Generic, TypeVar
 
 from supervisor.checks import check_wait
 from supervisor.errors import AskedSelf, NoSuchActor
 from supervisor.exits import ExitReason, Shutdown
-from supervisor.mailbox import Envelope, PendingReply
+from supervisor.mailbox import Expiring, PendingReply
 from supervisor.messages import Asks
-from supervisor.parking import uninterrupted
+from supervisor.parking import refuse_thread, uninterrupted
 from supervisor.place import CURRENT_PLACE, Place
 
 __all__ = ["Ref"]
 
 M_contra = TypeVar("M_contra", contravariant=True)
 R = TypeVar("R")
+
+
+SPARE_PARKERS = 128
+"""Parkers that a tree keeps for its next asks, at most."""
 
 
 class Ref(Generic[M_contra]):
@@ -53,8 +58,12 @@ class Ref(Generic[M_contra]):
             ValueError: `expires` is no such time.
         """
         place = self._place
-        if not place._accepted.get(message.__class__):
-            place.check(message)
+        if expires is None and message.__class__ in place.accepted:
+            items = place.items
+            if len(items) < place.room:  # the usual case: a life is at work there, and will come to it
+                items.append(message)
+                return True
+        place.check(message)
         if place.refusing:
             return place.push(message)
         return place.offer(message if expires is None else self._expiring(message, expires))
@@ -72,6 +81,11 @@ class Ref(Generic[M_contra]):
         Cancellation: atomic; a message that was cut off was not sent.
         """
         place = self._place
+        if message.__class__ in place.accepted:
+            items = place.items
+            if len(items) < place.room:
+                items.append(message)
+                return
         place.check(message)
         while True:
             if place.refusing or place.inbox is None:
@@ -105,30 +119,38 @@ class Ref(Generic[M_contra]):
         Cancellation: may have happened; a request still queued is never handled.
         """
         place = self._place
-        place.check(request)
-        self._refuse_self()
+        if request.__class__ not in place.accepted:
+            place.check(request)
+        asker = CURRENT_PLACE.get()
+        if asker is place:
+            raise AskedSelf(place.path)
         if place.refusing:
             raise place.refusal()
-        place.runtime.timekeeper.check_thread()  # with a loop of its own, an asker there could not be answered
-        reply = PendingReply(place.path, place.runtime.parker())
-        asking = place.runtime.asking
-        asker = None if asking is None else CURRENT_PLACE.get()
+        runtime = place.runtime
+        if get_ident() != runtime.home:
+            refuse_thread()  # with a loop of its own, an asker there could not be answered
+        parkers = runtime.spare_parkers
+        parker = parkers.pop() if parkers else runtime.parker()
+        reply = PendingReply(place.path, parker, request)
+        asking = runtime.asking
         if asking is not None and asker is not None:
             asking.begin(asker, place, reply)
-        timer = None
         if timeout is not None:
             if timeout.__class__ is not float or not timeout >= 0.0:
                 check_wait(timeout, f"{place.path}: ask(timeout=)")
-            timer = place.runtime.timekeeper.after(timeout, lambda: reply.expire(timeout))
+            reply.limit(timeout)
+            runtime.timekeeper.start(reply, timeout)
         try:
-            place.offer(Envelope(request, reply))
+            place.offer(reply)
             answer: R = await reply.wait()
             return answer
         finally:
+            if timeout is not None:
+                runtime.timekeeper.cancel(reply)
             if asking is not None and asker is not None:
                 asking.end(asker, reply)
-            if timer is not None:
-                place.runtime.timekeeper.cancel(timer)
+            if len(parkers) < SPARE_PARKERS:
+                parkers.append(parker)
 
     @uninterrupted
     async def stop(self, reason: ExitReason | None = None) -> ExitReason:
@@ -191,10 +213,10 @@ class Ref(Generic[M_contra]):
         finally:
             place.waiters.pop(waiter, None)
 
-    def _expiring(self, message: object, expires: float) -> Envelope:
+    def _expiring(self, message: object, expires: float) -> Expiring:
         place = self._place
         check_wait(expires, f"{place.path}: tell(expires=)", above=True)
-        return Envelope(message, expires=place.runtime.now() + expires)
+        return Expiring(message, place.runtime.now() + expires)
 
     def _refuse_self(self) -> None:
         if CURRENT_PLACE.get() is self._place:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context, ContextVar, copy_context
+from threading import get_ident
 from time import time as wall_time
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -50,6 +51,8 @@ class Runtime:
     def __init__(self, nursery: TaskGroup, sinks: Sequence[Sink], stores: Stores | None = None) -> None:
         entropy = ENTROPY.get()
         self.tree_id: str = f"{entropy.getrandbits(48):012x}"
+        self.home: int = get_ident()
+        """The thread of its loop."""
         self.now: Callable[[], float] = loop_clock()
         self.parker: Callable[[], Parker] = parker_type()
         self.timekeeper: Timekeeper = Timekeeper(self.now, self.parker())
@@ -76,10 +79,20 @@ class Runtime:
         """No life is left: nothing more will be published."""
         self.on_fatal: Callable[[BaseException], None] = lambda error: None
         """Stops the whole tree in order, for what no sink may swallow."""
+        self.spare_parkers: list[Parker] = []
+        """Where nobody sleeps now, for the next asks."""
+        self._accepted: dict[tuple[type, ...] | None, set[type]] = {}
         self._nursery = nursery
         self._context: Context = copy_context()
         self._context.run(CURRENT_PLACE.set, None)  # a tree inside an actor is not the actor
         RUNTIMES.add(self)
+
+    def accepted(self, accepts: tuple[type, ...] | None) -> set[type]:
+        """The classes that are known to be accepted where these are: one set for all of a class of actors."""
+        known = self._accepted.get(accepts)
+        if known is None:
+            known = self._accepted[accepts] = set(accepts or ())
+        return known
 
     def spawn(self, function: Callable[..., Coroutine[Any, Any, None]], *args: Any, name: str) -> None:
         """Run a task in the tree's nursery, whoever asks: with the context variables of the tree, not of the caller."""

@@ -35,6 +35,8 @@ class ChildSnapshot(Struct, frozen=True, kw_only=True):
     """Messages queued; None: it has no mailbox."""
     dropped: int
     """Messages lost to overflow, over all its lives."""
+    handled: int = 0
+    """Messages that its lives have handled, signals included. Counted each time that it has handled all there was."""
     children: tuple[ChildSnapshot, ...] = ()
 
     def words(self) -> list[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
+from threading import get_ident
 
 import anyio
 
 from supervisor.agenda import Agenda, Timer
-from supervisor.parking import Parker, check_thread, give_way
+from supervisor.parking import Parker, check_thread, give_way, refuse_thread
 
 __all__ = ["Timekeeper"]
 
@@ -27,9 +27,11 @@ class Timekeeper:
     def __init__(self, now: Callable[[], float], parker: Parker) -> None:
         self._now = now
         self._parker = parker
-        self._home = threading.get_ident()
+        self._home = get_ident()
         self._agenda = Agenda()
         self._scope: anyio.CancelScope | None = None
+        self._sleeps_until: float = -math.inf
+        """While the task does not sleep, nobody need wake it."""
         self._closed = False
 
     def __len__(self) -> int:
@@ -43,14 +45,24 @@ class Timekeeper:
             ValueError: not a number of seconds. It would stop every timer of the tree.
             RuntimeError: this is another thread than the tree's.
         """
-        self.check_thread()
+        timer = Timer(action)
+        self.start(timer, delay)
+        return timer
+
+    def start(self, timer: Timer, delay: float) -> None:
+        """Have a timer's action done in `delay` seconds.
+
+        Raises:
+            ValueError, RuntimeError: as for `after`.
+        """
+        if get_ident() != self._home:
+            refuse_thread()
         if not isinstance(delay, int | float) or delay != delay:
             raise ValueError(f"a time is {delay!r}; expected seconds, such as 5.0")
-        timer = self._agenda.schedule(self._now(), delay, action)
-        scope = self._scope
-        if scope is not None and timer.when < scope.deadline:
-            scope.deadline = timer.when
-        return timer
+        self._agenda.put(timer, self._now(), delay)
+        if timer.when < self._sleeps_until:
+            assert self._scope is not None  # noqa: S101  # it sleeps in one
+            self._scope.deadline = self._sleeps_until = timer.when
 
     def cancel(self, timer: Timer) -> bool:
         """Forget a timer; whether it was still pending."""
@@ -70,10 +82,12 @@ class Timekeeper:
                 for action in self._agenda.take_due(self._now()):
                     action()
                 due = self._agenda.next_due()
-                with anyio.CancelScope(deadline=math.inf if due is None else due) as self._scope:
-                    if not self._closed and (due is None or due > self._now()):
+                until = math.inf if due is None else due
+                with anyio.CancelScope(deadline=until) as self._scope:
+                    if not self._closed and until > self._now():
+                        self._sleeps_until = until
                         await self._parker.park()
-                self._scope = None
+                self._sleeps_until = -math.inf
                 if due is not None and due <= self._now():
                     await give_way()  # timers that set themselves again at once would otherwise never let anyone else run
 

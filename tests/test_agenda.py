@@ -54,7 +54,7 @@ def test_a_cancelled_timer_is_never_due() -> None:
     log = Log()
     timer = log.at(0.0, 1.0, "a")
     assert log.agenda.cancel(timer)
-    assert not timer.pending
+    assert not timer.to_come
     assert log.until(2.0) == []
 
 
@@ -142,7 +142,7 @@ def test_a_queue_knows_how_many_of_its_timers_are_cancelled() -> None:  # what i
     Random(1).shuffle(timers)
     for timer in timers:
         log.agenda.cancel(timer)
-        assert queue.cancelled == sum(not one.pending for one in queue.timers)
+        assert queue.cancelled == sum(not one.to_come for one in queue.timers)
 
 
 @pytest.mark.item(176)
@@ -256,6 +256,6 @@ def test_any_sequence_is_as_with_a_sorted_list(moves: list[tuple[str, float]]) -
             assert sorted(map(int, done)) == due
             assert [timers[int(number)].when for number in done] == sorted(times)
         assert len(log.agenda) == len(pending)
-        assert [timer.pending for timer in timers] == [number in pending for number in range(len(timers))]
+        assert [timer.to_come for timer in timers] == [number in pending for number in range(len(timers))]
         following = log.agenda.next_due()
         assert not pending or (following is not None and following <= min(pending.values()))

@@ -8,7 +8,7 @@ import pytest
 
 from supervisor.errors import ActorCrashed, AskTimeout, NoSuchActor
 from supervisor.exits import Failed, Killed
-from supervisor.mailbox import Envelope, Inbox, PendingReply, message_of
+from supervisor.mailbox import Expiring, Inbox, PendingReply, message_of
 from supervisor.overflow import FAIL, NOTHING, REFUSED
 from supervisor.parking import parker_type
 from supervisor.spec import Conflate, Mailbox, Overflow
@@ -17,7 +17,9 @@ pytestmark = pytest.mark.anyio
 
 
 def reply() -> PendingReply:
-    return PendingReply("bank/till", parker_type()())
+    one = PendingReply("bank/till", parker_type()())
+    one.limit(5.0)
+    return one
 
 
 def inbox(capacity: int = 2, overflow: Overflow | Conflate = Overflow.DROP_NEWEST) -> Inbox:
@@ -57,7 +59,7 @@ async def test_an_answer_may_come_before_it_is_waited_for() -> None:
 async def test_the_first_answer_counts() -> None:
     one = reply()
     assert [one.give(1), one.give(2), one.fail(ValueError()), one.crash(Killed())] == [True, False, False, False]
-    one.expire(5.0)
+    one._expire()
     assert await one.wait() == 1
     assert not one.abandoned
 
@@ -83,7 +85,7 @@ async def test_a_crash_of_who_was_asked_is_told_with_its_cause(reason: Any, caus
 async def test_a_timeout_says_whether_the_work_had_begun(started: bool) -> None:  # D14
     one = reply()
     one.started = started
-    error = await answers(one, lambda: one.expire(5.0))
+    error = await answers(one, lambda: one._expire())
     assert isinstance(error, AskTimeout)
     assert (error.started, error.timeout) == (started, 5.0)
     assert one.abandoned
@@ -92,7 +94,7 @@ async def test_a_timeout_says_whether_the_work_had_begun(started: bool) -> None:
 @pytest.mark.item(134)
 async def test_a_late_answer_reaches_nobody() -> None:
     one = reply()
-    one.expire(5.0)
+    one._expire()
     assert not one.give(5)
 
 
@@ -108,19 +110,9 @@ async def test_who_waits_and_is_cancelled_abandons_the_request() -> None:  # D14
 # -------------------------------------------------------------------------------------------------------------- envelopes
 
 
-async def test_an_envelope_expires_by_its_reply_or_its_time() -> None:  # D14
-    waiting, gone = reply(), reply()
-    gone.expire(1.0)
-    now = 10.0
-    assert not Envelope("a").expired(lambda: now)
-    assert not Envelope("a", waiting).expired(lambda: now)
-    assert Envelope("a", gone).expired(lambda: now)
-    assert not Envelope("a", expires=10.1).expired(lambda: now)
-    assert Envelope("a", expires=10.0).expired(lambda: now)
-
-
-def test_an_item_is_a_message_or_holds_one() -> None:
-    assert message_of("a") == message_of(Envelope("a")) == "a"
+async def test_an_item_is_a_message_or_holds_one() -> None:
+    held = PendingReply("bank/till", parker_type()(), "a")
+    assert message_of("a") == message_of(Expiring("a", 10.0)) == message_of(held) == "a"
 
 
 # ------------------------------------------------------------------------------------------------------------------- inbox
@@ -129,48 +121,33 @@ def test_an_item_is_a_message_or_holds_one() -> None:
 @pytest.mark.item(143)
 async def test_an_inbox_gives_items_in_order() -> None:
     box = inbox()
-    assert [box.offer("a"), box.offer("b"), box.offer("c")] == [NOTHING, NOTHING, REFUSED]
+    assert [box.queue.offer("a"), box.queue.offer("b"), box.queue.offer("c")] == [NOTHING, NOTHING, REFUSED]
     assert len(box) == 2
     assert [box.take(), box.take()] == ["a", "b"]
 
 
 async def test_an_inbox_obeys_its_policy() -> None:
     box = inbox(1, Overflow.FAIL)
-    box.offer("a")
-    assert box.offer("b") is FAIL
-
-
-async def test_an_offer_wakes_the_reader() -> None:
-    box, found = inbox(), []
-    async with anyio.create_task_group() as group:
-
-        async def read() -> None:
-            while not len(box):
-                await box.reader.park()
-            found.append(box.take())
-
-        group.start_soon(read)
-        await anyio.sleep(1)
-        box.offer("a")
-    assert found == ["a"]
+    box.queue.offer("a")
+    assert box.queue.offer("b") is FAIL
 
 
 @pytest.mark.item(135)
 async def test_a_request_is_never_conflated() -> None:
     box = inbox(5, Conflate(lambda message: message[0]))
-    asked = Envelope("a1", reply())
-    box.offer("a0")
-    box.offer(asked)
-    assert box.offer("a2") is NOTHING
+    asked = PendingReply("bank/till", parker_type()(), "a1")
+    box.queue.offer("a0")
+    box.queue.offer(asked)
+    assert box.queue.offer("a2") is NOTHING
     assert [message_of(item) for item in box.queue] == ["a2", "a1"]
 
 
 async def test_messages_that_can_expire_are_conflated_like_others() -> None:
     box = inbox(5, Conflate(lambda message: message[0]))
-    first = Envelope("a1", expires=5.0)
-    box.offer(first)
-    assert box.offer("a2") is NOTHING
-    assert box.offer(Envelope("a3", expires=9.0)) is NOTHING
+    first = Expiring("a1", 5.0)
+    box.queue.offer(first)
+    assert box.queue.offer("a2") is NOTHING
+    assert box.queue.offer(Expiring("a3", 9.0)) is NOTHING
     assert [message_of(item) for item in box.queue] == ["a3"]
 
 
@@ -196,8 +173,8 @@ class Senders:
 
 async def test_who_waits_for_room_gets_it_first_come_first_served() -> None:
     box = inbox()
-    box.offer("x")
-    box.offer("y")
+    box.queue.offer("x")
+    box.queue.offer("y")
     async with anyio.create_task_group() as group:
         senders = Senders(box, group)
         await senders.start("abc")
@@ -213,7 +190,7 @@ async def test_who_waits_for_room_gets_it_first_come_first_served() -> None:
 
 async def test_who_gives_up_waiting_for_room_is_passed_over() -> None:
     box = inbox()
-    box.offer("x")
+    box.queue.offer("x")
     async with anyio.create_task_group() as group:
         senders = Senders(box, group)
         await senders.start("abc")
@@ -227,7 +204,7 @@ async def test_who_gives_up_waiting_for_room_is_passed_over() -> None:
 
 async def test_a_turn_that_comes_together_with_a_cancellation_is_not_lost() -> None:
     box = inbox()
-    box.offer("x")
+    box.queue.offer("x")
     async with anyio.create_task_group() as group:
         senders = Senders(box, group)
         await senders.start("ab")
@@ -238,12 +215,12 @@ async def test_a_turn_that_comes_together_with_a_cancellation_is_not_lost() -> N
         box.wake_senders()
         await anyio.sleep(1)
     assert "b" in senders.woken
-    assert not box._senders
+    assert not box.waiting
 
 
 async def test_waking_where_nobody_waits_does_nothing() -> None:
     box = inbox()
     box.wake_sender()
     box.wake_senders()
-    box.offer("a")
+    box.queue.offer("a")
     assert box.take() == "a"

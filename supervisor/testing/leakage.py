@@ -141,7 +141,7 @@ def _count_place(place: Place, found: Counter[str]) -> None:
     for other in place.links or ():
         found[f"link      of {place.path} with {other.path}"] += 1
     if place.inbox is not None:
-        found[f"waiter    for room in the mailbox of {place.path}"] += len(place.inbox._senders)
+        found[f"waiter    for room in the mailbox of {place.path}"] += len(place.inbox.waiting or ())
 
 
 def _timers(runtime: Runtime) -> Iterator[Callable[[], None]]:

@@ -22,7 +22,7 @@ from supervisor.accepts import accepted_types
 from supervisor.actor import Actor
 from supervisor.errors import SpecError, SupervisorError
 from supervisor.exits import ExitReason
-from supervisor.mailbox import Envelope, Reply
+from supervisor.mailbox import PendingReply, Reply
 from supervisor.messages import Request
 from supervisor.parking import Parker, parker_type
 from supervisor.spec import ActorSpec, ChildSpec, SupervisorSpec
@@ -271,7 +271,7 @@ class _Stand(Actor[object]):
 def _asked(stand: _Stand) -> bool:
     """Whether somebody waits for an answer to the message in hand."""
     item = stand.context.in_hand
-    return isinstance(item, Envelope) and item.reply is not None
+    return isinstance(item, PendingReply)
 
 
 def _example(tree: SupervisorSpec) -> str:

@@ -92,7 +92,7 @@ async def _check_children(post: Post, handle: Supervisor) -> None:
             journal.problem(f"{path} is {info.phase}, but its place is open")
         if info.phase is Phase.STOPPED and plain(path) not in journal.touched and not _may_stop(journal, handle, path):
             journal.problem(f"{path} is stopped, though it is {node.options.get('restart')} and nobody asked for it")
-        if place.inbox is not None and place.inbox._senders and not place.inbox.queue.full:
+        if place.inbox is not None and place.inbox.waiting and not place.inbox.queue.full:
             journal.problem(f"{path} has room, but somebody waits for it")
         if info.phase is Phase.GAVE_UP and not _may_give_up(journal, handle, path):
             journal.problem(f"{path} is parked by a supervisor that escalates")
@@ -171,7 +171,7 @@ def check_end(post: Post) -> None:
     if root is None:
         return
     runtime = root._runtime
-    left = [timer.action for queue in runtime.timekeeper._agenda._queues.values() for timer in queue.timers if timer.pending]
+    left = [timer.action for queue in runtime.timekeeper._agenda._queues.values() for timer in queue.timers if timer.to_come]
     left = [action for action in left if getattr(action, "__name__", "") != "_report_overflow"]  # it says its last word, or not
     if left:
         journal.problem(f"timers are left: {left}")
@@ -195,7 +195,7 @@ def _check_place(journal: Journal, context: Any) -> None:
         "topics": place.topics,
         "names": place.names._places,
         "queue": place.inbox.queue.items,
-        "senders": place.inbox._senders,
+        "senders": place.inbox.waiting,
         "life": place.life,
     }
     found = [name for name, value in left.items() if value]

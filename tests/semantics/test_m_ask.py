@@ -191,16 +191,16 @@ async def test_who_ends_with_an_answer_owed_says_so() -> None:
 @pytest.mark.item(138)
 async def test_to_owe_one_answer_more_costs_the_same_however_many_are_owed(monkeypatch: pytest.MonkeyPatch) -> None:
     looked, number = 0, 500
-    pending = PendingReply.pending
+    slot: Any = PendingReply.pending
 
     def look(reply: PendingReply) -> bool:
         nonlocal looked
         looked += 1
-        return bool(pending.__get__(reply))
+        return bool(slot.__get__(reply))
 
     journal, kept = Journal(), []
     async with opened(tree(actor(journal, "a"))) as root, anyio.create_task_group() as group:
-        monkeypatch.setattr(PendingReply, "pending", property(look))
+        monkeypatch.setattr(PendingReply, "pending", property(look, slot.__set__))
         for _ in range(number):
             Outcome(group, root.child("a"), Do(lambda me: kept.append(me.reply_later())))
         await settle()
