@@ -19,7 +19,12 @@ def accepted_types(cls: type) -> tuple[type, ...] | None:
     Raises:
         TypeError: it names something that is not a class.
     """
-    return _flatten(getattr(cls, "__message_type__", Any), cls)
+    try:
+        known: tuple[type, ...] | None = cls.__dict__["__accepts__"]
+    except KeyError:
+        known = _flatten(getattr(cls, "__message_type__", Any), cls)
+        type.__setattr__(cls, "__accepts__", known)  # each life asks
+    return known
 
 
 def _flatten(annotation: object, cls: type) -> tuple[type, ...] | None:

@@ -46,6 +46,7 @@ class Actor(Generic[M]):
     __slots__ = ("_context",)
     _context: Context
     __message_type__: ClassVar[object] = None
+    _receive_is_async: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -53,6 +54,7 @@ class Actor(Generic[M]):
             if name in Actor.__dict__ and name not in _OVERRIDABLE and not name.startswith("_"):
                 raise TypeError(f"{cls.__name__}.{name} hides what every actor may do; give yours another name")
         _check_handlers(cls)
+        cls._receive_is_async = inspect.iscoroutinefunction(cls.receive)
         for base in cls.__dict__.get("__orig_bases__", ()):
             origin = get_origin(base)
             if isinstance(origin, type) and issubclass(origin, Actor):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+from contextlib import nullcontext
+from contextvars import Context as ContextVariables
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -12,14 +15,14 @@ from supervisor.child import Life, LifeListener, ignores
 from supervisor.context import Context
 from supervisor.errors import ActorCrashed, Hung, MailboxFull
 from supervisor.events import HandlerResumed
-from supervisor.exits import ExitReason, Failed, Ignore, Normal, Shutdown, Stop, classify, error_of
+from supervisor.exits import ExitReason, Failed, Ignore, Killed, Normal, Shutdown, Stop, classify, error_of
 from supervisor.loop import handle_messages
 from supervisor.mailbox import PendingReply, message_of
-from supervisor.parking import give_way
+from supervisor.parking import give_way, uninterrupted
 from supervisor.place import Place
 from supervisor.policies import OnError, policy_for
 from supervisor.spawned import read_exit
-from supervisor.spec import ActorSpec
+from supervisor.spec import ActorSpec, Kill
 from supervisor.store import Store
 
 if TYPE_CHECKING:
@@ -28,14 +31,22 @@ if TYPE_CHECKING:
 __all__ = ["ActorLife"]
 
 
+class _CutError(BaseException):
+    """A handler's own scope was cancelled: the message in hand was cut."""
+
+
 class ActorLife(Life):
     """A life of an actor.
+
+    Until it has something to handle or to wait for it has no task: it is made, it is ready, and it costs little to start, to
+    keep and to stop. What finds it so wakes it: a message, a failure it is linked with, a stop that its `on_stop` is to hear of.
 
     Args:
         supervisor: the handle that the actor gets as `context.supervisor`.
         store: where its state is kept.
     """
 
+    __slots__ = ("_context", "_dormant", "_handling_since", "_initialised", "_innocent", "_variables", "actor")
     _spec: ActorSpec[Any]
 
     def __init__(
@@ -50,29 +61,65 @@ class ActorLife(Life):
     ) -> None:
         super().__init__(key, spec, place, incarnation, listener)
         self._context = Context(place, incarnation, supervisor, store, self._spawned_failed)
+        self._variables: ContextVariables | None = None
+        """The context variables that the actor was made with, and lives with."""
         self._handling_since: float | None = None
+        self._dormant = False
+        """It is ready, and has no task yet."""
         self._initialised = False
         self._innocent = False
         """Others ended it, through a link or with a flood: what it remembers has nothing to do with that."""
         self.actor: Actor[Any] | None = None
         """Once it is made; for tests and debugging."""
 
+    @uninterrupted
+    def begin(self) -> None:
+        """Begin to live: make the actor, and start its task if it has something to do."""
+        self.began_at = self.runtime.now()
+        self.place.life = self
+        if self._listener.crowded:
+            self._run()
+            return
+        self._variables = self.runtime.variables()
+        try:
+            actor = self._variables.run(self._make)
+        except BaseException as error:  # noqa: BLE001  # as in a task: it is this life's failure, not that of whoever starts it
+            self._end(self._read(error))
+            return
+        if type(actor).on_start is not Actor.on_start or self.ending:
+            self._run()
+            return
+        self._initialised = self._dormant = True
+        self.place.room, self.place.rouse = 0, self._wake
+        self._context.renew_topics()
+        self._ready()
+        if self.place.items:  # of an earlier life, or told while it was made
+            self._wake()
+
+    def _wake(self) -> None:
+        """There is something to do: have it done in a task."""
+        if self._dormant:
+            self._dormant = False
+            self._run()
+
+    def _run(self) -> None:
+        self.runtime.spawn(self._main, name=self.place.path, variables=self._variables)
+        self._variables = None
+
     async def _live(self) -> ExitReason:
         """Start, handle messages, tidy up. Cancellation: the kill cuts it."""
-        actor: Actor[Any] | None = None
+        actor = self.actor
         finished = False
         try:
-            with self._soft_scope:
-                self._context.shelf.begin()
+            if actor is None:
                 actor = self._make()
-                if type(actor).on_start is not Actor.on_start:
-                    self._limit_start(self._spec.start_timeout)
-                    await actor.on_start()
-                self._initialised = True
-                self._context.renew_topics()
-                self._ready()
+            with self._cuttable() if self._waits(actor) else nullcontext():
+                if not self._initialised:
+                    await self._start(actor)
                 await self._handle(actor)
-            reason = self._crash_reason or self._stop_reason or Shutdown()
+            reason = self._why_it_ends()
+        except _CutError:
+            reason = self._why_it_ends()
         except BaseException as error:  # read, then on_stop; a kill goes on to its scope
             if self._killed_by(error):
                 self._note_last(actor)
@@ -85,7 +132,7 @@ class ActorLife(Life):
             # By what the handler said itself: also while it is killed, it is handled if that was Stop, and not if it failed.
             said = read_exit(error, self.place.path)
             finished = ignores(said) or not isinstance(said, Failed)
-        if isinstance(reason, Failed):
+        if isinstance(reason, Failed) or self._kill_reason is not None:
             self._note_last(actor)
         self._settle_in_hand(reason, finished=finished)
         if isinstance(reason, Failed) and self._crash_reason is None:
@@ -94,13 +141,43 @@ class ActorLife(Life):
             reason = await self._tidy_up(actor, reason)
         return reason
 
+    def _why_it_ends(self) -> ExitReason:
+        return self._kill_reason or self._crash_reason or self._stop_reason or Shutdown()
+
+    def _waits(self, actor: Actor[Any]) -> bool:
+        """Whether it is sure to wait for more than messages: then one scope serves for its whole life."""
+        return not self._initialised or actor._receive_is_async
+
+    async def _within_scope(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """What a handler that is no `async def` returned to be awaited, where there is no scope yet.
+
+        Raises:
+            _CutError: it was cut.
+
+        Cancellation: a kill cuts it.
+        """
+        with self._cuttable() as scope:
+            return await coroutine
+        if scope.cancelled_caught:
+            raise _CutError
+
+    async def _start(self, actor: Actor[Any]) -> None:
+        """Run `on_start`. Cancellation: a stop cuts it."""
+        if type(actor).on_start is not Actor.on_start:
+            self._limit_start(self._spec.start_timeout)
+            await actor.on_start()
+        self._initialised = True
+        self._context.renew_topics()
+        self._ready()
+
     async def _handle(self, actor: Actor[Any]) -> None:
         """Handle messages, and go on after an error from which the spec says to resume. Cancellation: a kill cuts it."""
-        self.place.rouse = self._context.reader.unpark
         watch = None if self._spec.watchdog is None else self._note_handling
+        self.place.rouse = self._context.reader.unpark
+        guard = self._within_scope if self._scope is None else None
         while True:
             try:
-                return await handle_messages(self._context, actor.receive, watch)
+                return await handle_messages(self._context, actor.receive, watch, guard)
             except Exception as error:
                 reason = classify(error)
                 ending = _says_stop(error) or self._crash_reason is not None or self._kill_reason is not None
@@ -125,6 +202,7 @@ class ActorLife(Life):
         self._settle_in_hand(reason, resumed=True)
 
     def _make(self) -> Actor[Any]:
+        self._context.shelf.begin()
         actor = self._spec.start()
         if not isinstance(actor, Actor):
             raise TypeError(f"ActorSpec({self._spec.id!r}).start returned {actor!r}; expected an Actor")
@@ -142,19 +220,24 @@ class ActorLife(Life):
     async def _tidy_up(self, actor: Actor[Any], reason: ExitReason) -> ExitReason:
         """Run `on_stop`, within what is left of the grace. Cancellation: the kill cuts it."""
         self._context.cancel_background()
+        tidies = type(actor).on_stop is not Actor.on_stop
         if self._stop_reason is None:
-            self._start_grace(self._own_grace())
+            if tidies or self._has_background():
+                self._start_grace(self._own_grace())
             self._stop_reason = reason
-        if type(actor).on_stop is Actor.on_stop:
+        if not tidies:
             return reason
         try:
-            await actor.on_stop(reason)
+            with self._cuttable() as scope:
+                await actor.on_stop(reason)
         except BaseException as error:  # becomes the reason; a kill goes on to its scope
             self._report_hook("cut by the kill" if self._killed_by(error) else repr(error))
             if self._killed_by(error):
                 raise
             verdict = self._read(error)
             return reason if ignores(verdict) else verdict
+        if scope.cancelled_caught:
+            self._report_hook("cut by the kill")
         return reason
 
     def _note_last(self, actor: Actor[Any] | None) -> None:
@@ -192,24 +275,50 @@ class ActorLife(Life):
             self._innocent = True
             super().linked_ended(place, reason)
 
+    def request_stop(self, reason: ExitReason) -> None:
+        """Ask it to end, with its grace. Asking again changes nothing."""
+        silent = type(self.actor).on_stop is Actor.on_stop
+        if self._dormant and silent and not isinstance(self._spec.shutdown, Kill) and not self._listener.crowded:
+            self._dormant = False
+            self._stop_reason = reason
+            self._end(reason)
+        else:
+            super().request_stop(reason)
+
+    def kill(self, reason: ExitReason | None = None) -> None:
+        """End it now."""
+        if self._dormant and not self._listener.crowded:
+            self._dormant = False
+            self._kill_reason = reason or self._crash_reason or Killed()
+            self._end(None)
+        else:
+            super().kill(reason)
+
     def _soft_stop(self) -> None:
         self._context.cancel_background()
         if self._started:
-            self._context.reader.unpark()
+            self.place.rouse()
         else:
-            self._soft_scope.cancel()
+            self._cut()
+
+    def _cut(self) -> None:
+        super()._cut()
+        self.place.rouse()  # where it waits for messages alone, there may be no scope
 
     def _cancel_background(self) -> None:
         self._context.cancel_background()
 
+    def _has_background(self) -> bool:
+        return self._context.has_spawned
+
     async def _background_ended(self) -> None:
         """Return when no spawned task is left. Cancellation: shielded."""
-        if self._context.spawned:
+        if self._context.has_spawned:
             with anyio.CancelScope(shield=True):
                 await self._context.spawned.ended()
 
     def _stacks(self) -> list[str]:
-        return [*super()._stacks(), *self._context.spawned.stacks()]
+        return [*super()._stacks(), *(self._context.spawned.stacks() if self._context.has_spawned else ())]
 
     def _release(self, reason: ExitReason) -> None:
         self._settle_in_hand(reason)
@@ -226,8 +335,8 @@ class ActorLife(Life):
         self._interrupt(reason)
 
     def _interrupt(self, reason: ExitReason) -> None:
-        super()._interrupt(reason)
         self._context.stopping = True  # a handler that never waits would otherwise go on to the next message
+        super()._interrupt(reason)
 
     # ---- watchdog: one pending timer per life, set forward when it fires early
 

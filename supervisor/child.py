@@ -1,16 +1,16 @@
-"""One life of one child: its task, its scopes, its readiness, its grace, its end. What it does meanwhile is for `actor_life`
-and `task_life`.
+"""One life of one child: its task, its scope, its readiness, its grace, its end. What it does meanwhile is for `actor_life` and
+`task_life`.
 
-    kill scope (shielded from everything outside; cancelled when the grace is over)
-    └── soft scope (on_start and the handlers, or a TaskSpec's function)
-    spawned tasks have a scope each, beside it
+A life has a task as soon as it has something to wait for or to handle; until then it is only an object. In the task at most one
+cancel scope is open at a time: around `on_start` and the handlers, or a TaskSpec's function, and later around `on_stop`. Where
+nothing waits but the life itself, for messages, there is none: it is woken instead. Spawned tasks have a scope each.
 
 A stop cancels `on_start`, spawned tasks and a TaskSpec's function at once; a message in hand may finish, and then `on_stop`
-runs; both share one grace. Then the kill scope is cancelled, and a second later whoever still runs is reported. A life is over
+runs; both share one grace. Then whatever runs is cancelled, and a second later whoever still runs is reported. A life is over
 when its task and all its spawned tasks have ended, and not before: its supervisor hears of the end as the task's last act, so
-two lives of one child never overlap.
+two lives of one child never overlap. The nursery keeps all of them out of reach of what is cancelled around the tree.
 
-How a life ended is decided here, where it happened: by which of our scopes was cancelled, not by the type of what was raised.
+How a life ended is decided here, where it happened: by what was asked of it, not by the type of what was raised.
 """
 
 from __future__ import annotations
@@ -70,6 +70,11 @@ def path_in(frame: FrameType) -> str | None:
 class LifeListener(Protocol):
     """Who is told how a life goes: its supervisor."""
 
+    @property
+    def crowded(self) -> bool:
+        """Whether so much was done in one go that other tasks are to have their turn."""
+        ...
+
     def life_started(self, life: Life) -> None: ...
 
     def life_ignored(self, life: Life) -> None: ...
@@ -90,6 +95,11 @@ class Life:
         listener: its supervisor.
     """
 
+    __slots__ = (
+        "_coroutine", "_crash_reason", "_fatal", "_kill_reason", "_listener", "_over", "_overdue", "_scope", "_spec", "_started",
+        "_stop_reason", "_timers", "began_at", "incarnation", "info", "key", "last_message", "last_state", "place", "runtime",
+    )  # fmt: skip
+
     def __init__(
         self, key: str, spec: ActorSpec[Any] | TaskSpec, place: Place, incarnation: int, listener: LifeListener
     ) -> None:
@@ -100,8 +110,8 @@ class Life:
         self.runtime: Runtime = place.runtime
         self._spec = spec
         self._listener = listener
-        self._kill_scope = anyio.CancelScope(shield=True)
-        self._soft_scope = anyio.CancelScope()
+        self._scope: anyio.CancelScope | None = None
+        """What can be cut now: what is done in the life's own task, where that may wait for anything."""
         self._stop_reason: ExitReason | None = None
         self._kill_reason: ExitReason | None = None
         self._crash_reason: ExitReason | None = None
@@ -116,16 +126,16 @@ class Life:
         """What an actor that crashed had in hand, for the report."""
         self.last_state: str | None = None
         """The actor that crashed, for the report."""
-        self._timers: dict[str, Timer] = {}
+        self._timers: dict[str, Timer] | None = None
         self._coroutine: Any = None
 
     # ---- from the supervisor
 
     def begin(self) -> None:
-        """Start its task."""
+        """Begin to live."""
         self.began_at = self.runtime.now()
         self.place.life = self
-        self.runtime.spawn(self._main, name=self.place.path)
+        self._run()
 
     def request_stop(self, reason: ExitReason) -> None:
         """Ask it to end, with its grace. Asking again changes nothing."""
@@ -147,7 +157,7 @@ class Life:
         self._kill_reason = reason or self._crash_reason or Killed()
         self._set_timer("unstopped", UNSTOPPED_AFTER, self._report_unstopped)
         self._cancel_background()
-        self._kill_scope.cancel()
+        self._cut()
 
     def crash(self, error: BaseException) -> None:
         """End it as if it had raised this."""
@@ -186,9 +196,25 @@ class Life:
         raise AssertionError("each kind of life says how it lives")
 
     def _soft_stop(self) -> None:
-        self._soft_scope.cancel()
+        self._cut()
+
+    def _cut(self) -> None:
+        """Cancel what is done now. Before its task runs there is nothing: it looks first whether it is to begin at all."""
+        if self._scope is not None:
+            self._scope.cancel()
+
+    def _cuttable(self) -> anyio.CancelScope:
+        """A scope for what is done next. Cut already, if a kill came first."""
+        scope = self._scope = self.runtime.new_scope()
+        if self._kill_reason is not None:
+            scope.cancel()
+        return scope
 
     def _cancel_background(self) -> None: ...
+
+    def _has_background(self) -> bool:
+        """Whether something of the life runs beside its task."""
+        return False
 
     async def _background_ended(self) -> None:
         """Return when nothing of the life runs any more. Cancellation: shielded."""
@@ -201,27 +227,39 @@ class Life:
 
     # ---- the task
 
+    def _run(self) -> None:
+        """Start its task."""
+        self.runtime.spawn(self._main, name=self.place.path)
+
     @uninterrupted
     async def _main(self) -> None:
         """The whole of the life. Cancellation: becomes the reason that it ended with; nothing leaves it."""
         CURRENT_PLACE.set(self.place)
         self._coroutine = current_coroutine()
-        reason: ExitReason | None = None
         try:
-            with self._kill_scope:
-                # A life that was asked to stop before its task ran does not begin at all.
-                reason = self._kill_reason or self._stop_reason or self._crash_reason or await self._live()
+            # A life that was asked to stop before its task ran does not begin at all.
+            if self.ending and not self._started:
+                reason = self._kill_reason or self._stop_reason or self._crash_reason
+            else:
+                reason = await self._live()
         except BaseException as error:  # noqa: BLE001  # nothing may reach the nursery: it would take the siblings along
             reason = self._read(error)
+        self._scope = None
         self._cancel_background()
-        await self._all_ended()
+        if self._has_background():
+            await self._all_ended()
+        self._coroutine = None
+        self._end(reason)
+
+    def _end(self, reason: ExitReason | None) -> None:
+        """The life is over: its last act."""
         reason = self._verdict(reason)
         self._over = True
-        for timer in self._timers.values():
-            self.runtime.timekeeper.cancel(timer)
-        self._timers.clear()
+        if self._timers:
+            for timer in self._timers.values():
+                self.runtime.timekeeper.cancel(timer)
+        self._timers = None
         self._release(reason)
-        self._coroutine = None
         if not ignores(reason):
             self._listener.life_ended(self, reason)
         elif self._started:
@@ -273,7 +311,7 @@ class Life:
         if self._crash_reason is None and self._stop_reason is None:
             self._crash_reason = reason
             self._start_grace(self._own_grace())
-            self._soft_scope.cancel()
+            self._cut()
 
     def _own_grace(self) -> float:
         """The grace of a life that ends by itself: it was not asked for with `KILL`, so it may tidy up."""
@@ -291,11 +329,14 @@ class Life:
             self._set_timer("grace", grace, self.kill)
 
     def _set_timer(self, name: str, delay: float, action: Callable[[], None]) -> None:
-        if name not in self._timers:
-            self._timers[name] = self.runtime.timekeeper.after(delay, action)
+        timers = self._timers
+        if timers is None:
+            timers = self._timers = {}
+        if name not in timers:
+            timers[name] = self.runtime.timekeeper.after(delay, action)
 
     def _cancel_timer(self, name: str) -> None:
-        timer = self._timers.pop(name, None)
+        timer = self._timers.pop(name, None) if self._timers else None
         if timer is not None:
             self.runtime.timekeeper.cancel(timer)
 

@@ -24,8 +24,8 @@ class Phase(Enum):
     GAVE_UP = "gave up"
 
 
-ALIVE = frozenset({Phase.STARTING, Phase.RUNNING, Phase.STOPPING})
-"""Phases in which there is a life."""
+ALIVE = (Phase.STARTING, Phase.RUNNING, Phase.STOPPING)
+"""Phases in which there is a life. No set: `Enum` hashes in Python, and these few are compared by identity."""
 
 
 @define(eq=False)

@@ -52,6 +52,12 @@ class Context:
         on_crash: called when a spawned task ends the life.
     """
 
+    __slots__ = (
+        "_log", "_on_crash", "_owner", "_reader", "_replies_bound", "_spawned", "deferred", "draining", "idle", "in_hand",
+        "incarnation", "monitors", "over", "place", "replies", "runtime", "shelf", "signals", "stopping", "supervisor", "timers",
+        "traps_exits",
+    )  # fmt: skip
+
     def __init__(
         self,
         place: Place,
@@ -77,18 +83,38 @@ class Context:
         """The item that is being handled."""
         self.deferred: bool = False
         """Its reply will be given later."""
-        self.signals: deque[Any] = deque()
-        self.reader: Parker = place.runtime.parker()
-        """Where the life sleeps when there is nothing to do."""
+        # What most lives never need is made when it is needed: an empty deque alone has 760 bytes.
+        self.signals: deque[Any] | None = None
         self.timers: dict[object, ActorTimer] = {}
         self.monitors: dict[Monitor, None] = {}
-        self.spawned: Spawned = Spawned(place, on_crash)
-        self.replies: list[PendingReply] = []
+        self.replies: list[PendingReply] | None = None
         """Asks to be answered later; some may be answered by now."""
         self._replies_bound = 64
+        self._on_crash = on_crash
+        self._spawned: Spawned | None = None
+        self._reader: Parker | None = None
         self._owner: Owner | None = None
         """What it has registered."""
         self._log: Any = None
+
+    @property
+    def spawned(self) -> Spawned:
+        """Its spawned tasks."""
+        if self._spawned is None:
+            self._spawned = Spawned(self.place, self._on_crash)
+        return self._spawned
+
+    @property
+    def has_spawned(self) -> bool:
+        """Whether a spawned task runs."""
+        return bool(self._spawned)
+
+    @property
+    def reader(self) -> Parker:
+        """Where the life sleeps when there is nothing to do."""
+        if self._reader is None:
+            self._reader = self.runtime.parker()
+        return self._reader
 
     @property
     def ref(self) -> Ref[Any]:
@@ -109,8 +135,18 @@ class Context:
 
     def deliver(self, signal: Any) -> None:
         """Put something in the lane that is never dropped."""
+        if self.signals is None:
+            self.signals = deque()
         self.signals.append(signal)
-        self.reader.unpark()
+        self.place.rouse()
+
+    def drop(self, signal: Any) -> None:
+        """Take a signal back that is not handled yet."""
+        if self.signals is not None:
+            self.signals.remove(signal)
+
+    def _exits_of(self, place: Place) -> list[ExitSignal]:
+        return [one for one in self.signals or () if isinstance(one, ExitSignal) and one.place is place]
 
     # ---- what an actor may do
 
@@ -184,8 +220,8 @@ class Context:
         if self.over:
             return  # by now the links are the next life's
         self.place.unlink(target._place)
-        for signal in [one for one in self.signals if isinstance(one, ExitSignal) and one.place is target._place]:
-            self.signals.remove(signal)
+        for signal in self._exits_of(target._place):
+            self.drop(signal)
 
     def trap_exits(self) -> None:
         self._must_accept(Exit, "trap_exits")
@@ -193,9 +229,9 @@ class Context:
 
     def linked_ended(self, place: Place, reason: ExitReason) -> None:
         """A linked life is over, and this one traps exits."""
-        waiting = [one for one in self.signals if isinstance(one, ExitSignal) and one.place is place]
+        waiting = self._exits_of(place)
         if len(waiting) >= SIGNALS_PER_WATCH:
-            self.signals.remove(waiting[0])  # who hangs while what it is linked with flaps would otherwise fill the memory
+            self.drop(waiting[0])  # who hangs while what it is linked with flaps would otherwise fill the memory
         self.deliver(ExitSignal(place, reason))
 
     def lookup(self, name: Name[M]) -> Ref[M]:
@@ -232,6 +268,8 @@ class Context:
         if type(item) is not PendingReply or self.deferred:
             raise RuntimeError(f"{self.path} has no ask in hand to answer later; call reply_later() once, while handling one")
         self.deferred = item.deferred = True
+        if self.replies is None:
+            self.replies = []
         if len(self.replies) >= self._replies_bound:  # looking through all of them each time would cost what is pending
             self.replies = [reply for reply in self.replies if reply.pending]
             self._replies_bound = max(64, 2 * len(self.replies))
@@ -283,7 +321,8 @@ class Context:
     def cancel_background(self) -> None:
         """Cancel the spawned tasks, and let none begin any more."""
         self.stopping = True
-        self.spawned.cancel()
+        if self._spawned is not None:
+            self._spawned.cancel()
 
     def release(self, reason: ExitReason) -> None:
         """The life is over: give up all it owns."""
@@ -294,10 +333,9 @@ class Context:
             timer.cancel()
         for monitor in list(self.monitors):
             monitor.cancel()
-        for reply in self.replies:
+        for reply in self.replies or ():
             reply.crash(reason)
-        self.replies.clear()
-        self.signals.clear()
+        self.replies = self.signals = None
 
     def _check_ref(self, target: object, verb: str) -> None:
         check_kind(target, Ref, f"{self.path}: {verb}()", "a ref, such as self.lookup(Name('account'))")

@@ -6,7 +6,7 @@ here.
 
 from __future__ import annotations
 
-from attrs import frozen
+from msgspec import Struct
 
 from supervisor.errors import SupervisorError
 from supervisor.exits import ExitReason
@@ -42,29 +42,25 @@ __all__ = [
 # ------------------------------------------------------------------------------------------------ events: what happened
 
 
-@frozen
-class Begin:
+class Begin(Struct, frozen=True, gc=False):
     """Start the children."""
 
 
-@frozen
-class Started:
+class Started(Struct, frozen=True, gc=False):
     """A life is ready."""
 
     key: str
     life: int
 
 
-@frozen
-class Ignored:
+class Ignored(Struct, frozen=True, gc=False):
     """A life said that there is nothing to do."""
 
     key: str
     life: int
 
 
-@frozen
-class Ended:
+class Ended(Struct, frozen=True, gc=False):
     """A life is over, with everything that belonged to it."""
 
     key: str
@@ -72,8 +68,7 @@ class Ended:
     reason: ExitReason
 
 
-@frozen
-class Overdue:
+class Overdue(Struct, frozen=True, gc=False):
     """A life still runs after its kill."""
 
     key: str
@@ -81,16 +76,14 @@ class Overdue:
     stack: str = ""
 
 
-@frozen
-class Due:
+class Due(Struct, frozen=True, gc=False):
     """The delay before a child's restart is over."""
 
     key: str
     life: int
 
 
-@frozen
-class Add:
+class Add(Struct, frozen=True, gc=False):
     """Someone wants a new child. `call` is who is answered; it means nothing here."""
 
     key: str
@@ -98,40 +91,35 @@ class Add:
     call: object
 
 
-@frozen
-class Abandon:
+class Abandon(Struct, frozen=True, gc=False):
     """Who asked for a start no longer waits: undo it, if it is not done."""
 
     key: str
     call: object
 
 
-@frozen
-class Terminate:
+class Terminate(Struct, frozen=True, gc=False):
     """Someone wants a child stopped, and not restarted."""
 
     key: str
     call: object
 
 
-@frozen
-class Resurrect:
+class Resurrect(Struct, frozen=True, gc=False):
     """Someone wants a stopped or parked child started again."""
 
     key: str
     call: object
 
 
-@frozen
-class Delete:
+class Delete(Struct, frozen=True, gc=False):
     """Someone wants a stopped child forgotten."""
 
     key: str
     call: object
 
 
-@frozen
-class StopSupervisor:
+class StopSupervisor(Struct, frozen=True, gc=False):
     """Stop all children, then end with this reason."""
 
     reason: ExitReason
@@ -142,24 +130,21 @@ Event = Begin | Started | Ignored | Ended | Overdue | Due | Add | Abandon | Term
 # --------------------------------------------------------------------------------------------- effects: what is to be done
 
 
-@frozen
-class StartLife:
+class StartLife(Struct, frozen=True, gc=False):
     """Begin life number `life` of a child."""
 
     key: str
     life: int
 
 
-@frozen
-class StopLife:
+class StopLife(Struct, frozen=True, gc=False):
     """Ask a life to stop, with the grace its spec gives."""
 
     key: str
     life: int
 
 
-@frozen
-class Wait:
+class Wait(Struct, frozen=True, gc=False):
     """Send `Due` after this many seconds."""
 
     key: str
@@ -167,23 +152,20 @@ class Wait:
     delay: float
 
 
-@frozen
-class Cancel:
+class Cancel(Struct, frozen=True, gc=False):
     """Forget the `Wait`: nobody waits for it."""
 
     key: str
 
 
-@frozen
-class Close:
+class Close(Struct, frozen=True, gc=False):
     """Nobody lives at this place now: its queue becomes dead letters. `forget`: the child is gone from the list too."""
 
     key: str
     forget: bool
 
 
-@frozen
-class Answer:
+class Answer(Struct, frozen=True, gc=False):
     """Tell who asked. `error` None: it is done."""
 
     call: object
@@ -191,8 +173,7 @@ class Answer:
     error: SupervisorError | None = None
 
 
-@frozen
-class Restarting:
+class Restarting(Struct, frozen=True, gc=False):
     """Report: a child is to be restarted."""
 
     key: str
@@ -202,8 +183,7 @@ class Restarting:
     in_window: int
 
 
-@frozen
-class GaveUp:
+class GaveUp(Struct, frozen=True, gc=False):
     """Report: a failure was one too many. The child is parked, or, when `escalates`, the supervisor fails."""
 
     key: str
@@ -212,13 +192,11 @@ class GaveUp:
     escalates: bool
 
 
-@frozen
-class Ready:
+class Ready(Struct, frozen=True, gc=False):
     """All children of the first start are running."""
 
 
-@frozen
-class Finish:
+class Finish(Struct, frozen=True, gc=False):
     """No life is left; the supervisor ends with this reason."""
 
     reason: ExitReason

@@ -6,7 +6,7 @@ starve a polite one, and a wake-up per message would cost more than the message.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from types import CoroutineType
 from typing import Any, Final
 
@@ -30,7 +30,12 @@ only so often would let a slow one hold the loop for as many of its messages."""
 _NOTHING: Final = object()
 
 
-async def handle_messages(context: Context, receive: Callable[[Any], Any], watch: Callable[[], None] | None) -> None:
+async def handle_messages(
+    context: Context,
+    receive: Callable[[Any], Any],
+    watch: Callable[[], None] | None,
+    guard: Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]] | None,
+) -> None:
     """Hand each message to `receive`, in order, until the life is asked to stop, or is drained.
 
     The body is long and calls little: a call costs as much as the rest of what is done for a message.
@@ -39,6 +44,7 @@ async def handle_messages(context: Context, receive: Callable[[Any], Any], watch
         context: the life.
         receive: the actor's handler, sync or async.
         watch: called before each message, when the life has a watchdog.
+        guard: awaits what `receive` returns to be awaited, where that is not expected of it; None: just await it.
 
     Cancellation: a kill cuts the handler; the message in hand stays in `context.in_hand`.
     """
@@ -70,7 +76,7 @@ async def handle_messages(context: Context, receive: Callable[[Any], Any], watch
                     context.end_idle()
                 result = receive(message)
                 if result.__class__ is CoroutineType:
-                    result = await result
+                    result = await (result if guard is None else guard(result))
                 if kind is PendingReply and not context.deferred:
                     _answer(context, item, result)
                 count += 1

@@ -176,7 +176,7 @@ def scope_type() -> Callable[[], anyio.CancelScope]:
 
 def loop_clock() -> Callable[[], float]:
     """The clock of the loop that runs now, as cheap as it can be read."""
-    return trio.current_time if trio.lowlevel.in_trio_run() else asyncio.get_running_loop().time
+    return trio.lowlevel.current_clock().current_time if trio.lowlevel.in_trio_run() else asyncio.get_running_loop().time
 
 
 async def give_way() -> None:

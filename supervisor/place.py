@@ -249,7 +249,7 @@ class Place:
 
     def life_ended(self, incarnation: int, reason: ExitReason) -> None:
         """The life here is over. The queue is kept or dropped as the mailbox says."""
-        self.life = None
+        self.life, self.rouse = None, _nobody
         self._refuse(draining=False)
         for waiter in tuple(self.waiters):
             waiter.give(reason)

@@ -292,7 +292,7 @@ class RestartMachine:
 
     def _end(self, child: Child, reason: ExitReason) -> None:
         """This life's end was asked for, or was the last: settle with those who wait, and keep or forget the child."""
-        if not child.wanted:
+        if child.starter is not None and not child.wanted:
             self._answer_starter(child, StartError(self._path(child), reason))
         self._answer_stoppers(child)
         self._keep_or_forget(child)
@@ -658,6 +658,6 @@ class RestartMachine:
         """Every change of phase comes through here, so that the counts are always right."""
         self._alive += (phase in ALIVE) - (child.phase in ALIVE)
         if child.spec.significant:
-            active = ALIVE | {Phase.RESTARTING}
+            active = (*ALIVE, Phase.RESTARTING)
             self._significant += (phase in active) - (child.phase in active)
         child.phase = phase

@@ -10,7 +10,6 @@ from typing import Any
 
 import anyio
 import attrs
-from anyio.abc import TaskGroup
 from attrs import field, frozen
 
 from supervisor.asking import Asking
@@ -24,6 +23,7 @@ from supervisor.exits import ExitReason, Shutdown, classify, error_of, is_fatal
 from supervisor.handle import Supervisor
 from supervisor.loop_watch import LoopWatch
 from supervisor.names import Names
+from supervisor.nursery import Nursery, open_nursery
 from supervisor.parking import Parker, uninterrupted
 from supervisor.place import Place
 from supervisor.runtime import Runtime
@@ -96,7 +96,7 @@ class Root:
         stores: the durable stores that are open.
     """
 
-    def __init__(self, spec: RootSpec, terms: Terms, nursery: TaskGroup, stores: Stores) -> None:
+    def __init__(self, spec: RootSpec, terms: Terms, nursery: Nursery, stores: Stores) -> None:
         self.runtime: Runtime = Runtime(nursery, terms.sinks or (LogSink(),), stores)
         stores.report = self._store_changed
         names = Names()
@@ -228,7 +228,7 @@ async def opened(spec: RootSpec, terms: Terms, announce: Callable[[Root], None] 
     stores = Stores()
     try:
         stores.open_all(spec)
-        async with anyio.create_task_group() as nursery:
+        async with open_nursery() as nursery:
             root = Root(spec, terms, nursery, stores)
             try:
                 announce(root)

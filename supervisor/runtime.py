@@ -10,13 +10,13 @@ from time import time as wall_time
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from anyio import get_cancelled_exc_class
-from anyio.abc import TaskGroup
+from anyio import CancelScope, get_cancelled_exc_class
 
 from supervisor.asking import Asking
 from supervisor.events import DeadLetter, Event
 from supervisor.messages import Undelivered
-from supervisor.parking import Parker, loop_clock, parker_type, time_is_virtual, uninterrupted
+from supervisor.nursery import Nursery
+from supervisor.parking import Parker, loop_clock, parker_type, scope_type, time_is_virtual, uninterrupted
 from supervisor.place import CURRENT_PLACE, Place
 from supervisor.registries.registry_view import Registries
 from supervisor.secrets import redact
@@ -48,13 +48,14 @@ class Runtime:
         stores: the durable stores that are open already.
     """
 
-    def __init__(self, nursery: TaskGroup, sinks: Sequence[Sink], stores: Stores | None = None) -> None:
+    def __init__(self, nursery: Nursery, sinks: Sequence[Sink], stores: Stores | None = None) -> None:
         entropy = ENTROPY.get()
         self.tree_id: str = f"{entropy.getrandbits(48):012x}"
         self.home: int = get_ident()
         """The thread of its loop."""
         self.now: Callable[[], float] = loop_clock()
         self.parker: Callable[[], Parker] = parker_type()
+        self.new_scope: Callable[[], CancelScope] = scope_type()
         self.timekeeper: Timekeeper = Timekeeper(self.now, self.parker())
         self.telemetry: Telemetry = Telemetry(sinks)
         self.topics: Topics = Topics()
@@ -94,10 +95,21 @@ class Runtime:
             known = self._accepted[accepts] = set(accepts or ())
         return known
 
-    def spawn(self, function: Callable[..., Coroutine[Any, Any, None]], *args: Any, name: str) -> None:
-        """Run a task in the tree's nursery, whoever asks: with the context variables of the tree, not of the caller."""
-        # A copy, because a loop with eager tasks runs the new task inside this very call, and it may spawn in turn.
-        self._context.copy().run(lambda: self._nursery.start_soon(function, *args, name=name))
+    def variables(self) -> Context:
+        """Context variables for something new: those of the tree, not of whoever asks for it."""
+        return self._context.copy()
+
+    def spawn(
+        self, function: Callable[..., Coroutine[Any, Any, None]], *args: Any, name: str, variables: Context | None = None
+    ) -> None:
+        """Run a task in the tree's nursery, whoever asks.
+
+        Args:
+            function: what to run, with `args`.
+            name: the task's.
+            variables: what it sees as context variables, for itself alone; None: those of the tree.
+        """
+        self._nursery.start(function, *args, name=name, context=self._context.copy() if variables is None else variables)
 
     @uninterrupted
     async def keep_time(self) -> None:

@@ -117,7 +117,7 @@ class Monitor:
     def _deliver(self, message: object) -> None:
         if len(self._waiting) >= SIGNALS_PER_WATCH:
             # Who hangs while what it watches flaps would otherwise fill the memory.
-            self._context.signals.remove(self._waiting.popleft())
+            self._context.drop(self._waiting.popleft())
         notice = _Notice(self, message)
         self._waiting.append(notice)
         self._context.deliver(notice)

@@ -21,8 +21,8 @@ class _Task:
 
     __slots__ = ("coroutine", "scope")
 
-    def __init__(self) -> None:
-        self.scope = anyio.CancelScope(shield=True)
+    def __init__(self, scope: anyio.CancelScope) -> None:
+        self.scope = scope
         self.coroutine: Any = None
 
 
@@ -48,7 +48,7 @@ class Spawned:
     def spawn(self, function: Callable[..., Awaitable[object]], args: tuple[Any, ...]) -> None:
         """Run a function in a task of the tree."""
         refuse_coroutine(function, f"{self.place.path}: spawn()")
-        task = _Task()
+        task = _Task(self.place.runtime.new_scope())
         self._tasks[task] = None
         name = f"{self.place.path} {getattr(function, '__name__', 'task')}"
         self.place.runtime.spawn(self._run, task, function, args, name=name)

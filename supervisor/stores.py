@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from supervisor.errors import StoreError, StoreInUse
-from supervisor.store import DurableStore
+from supervisor.store import DurableStore, MemoryStore
 
 __all__ = ["Stores"]
 
@@ -35,6 +35,8 @@ class Stores:
         Raises:
             StoreError: it cannot be used.
         """
+        if type(store) is MemoryStore:
+            return  # each life asks; to look whether a class fits a protocol costs more than all else that a start does
         if id(store) not in self._open and isinstance(store, DurableStore):
             try:
                 store.open(partial(self._tell, store))

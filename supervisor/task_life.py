@@ -13,13 +13,14 @@ __all__ = ["TaskLife"]
 class TaskLife(Life):
     """A life of a `TaskSpec`: one function."""
 
+    __slots__ = ()
     _spec: TaskSpec
 
     async def _live(self) -> ExitReason:
         """Run the function. Cancellation: a stop and the kill cut it."""
         function = self._spec.run
         waits = takes_task_status(function)
-        with self._soft_scope:
+        with self._cuttable() as scope:
             if waits:
                 self._limit_start(self._spec.start_timeout)
                 running = function(task_status=_TaskStatus(self))
@@ -30,7 +31,7 @@ class TaskLife(Life):
             await must_await(running, f"TaskSpec({self._spec.id!r}).run")
         if self._crash_reason is not None:
             return self._crash_reason
-        if self._soft_scope.cancelled_caught:
+        if scope.cancelled_caught:
             return self._stop_reason or Shutdown()
         if waits and not self._started and self._stop_reason is None:
             return Failed(RuntimeError(f"{self.place.path} returned without calling task_status.started()"))

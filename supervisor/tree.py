@@ -42,25 +42,37 @@ __all__ = ["EventQueue", "SupervisorLife"]
 _SHUTDOWN = Shutdown()
 
 
+TURN = 64
+"""Things done in a tree in one go, before lives that could begin or end at once do so in a task, for others to have their turn.
+Each is some 10 µs."""
+
+
 class EventQueue:
     """What is to be done in a tree, one thing after the other, each to completion."""
 
+    __slots__ = ("_busy", "_waiting", "done")
+
     def __init__(self) -> None:
-        self._waiting: deque[Callable[[], None]] = deque()
+        self.done: int = 0
+        """How many were done in one go, until now."""
+        self._waiting: deque[tuple[Callable[[Any], None], Any]] = deque()
         self._busy = False
 
     @uninterrupted
-    def put(self, action: Callable[[], None]) -> None:
+    def put(self, action: Callable[[Any], None], argument: Any) -> None:
         """Do it now, or after what is being done."""
-        self._waiting.append(action)
+        waiting = self._waiting
+        waiting.append((action, argument))
         if self._busy:
             return
         self._busy = True
         try:
-            while self._waiting:
-                self._waiting.popleft()()
+            while waiting:
+                action, argument = waiting.popleft()
+                self.done += 1
+                action(argument)
         finally:
-            self._busy = False
+            self._busy, self.done = False, 0
 
 
 class SupervisorLife:
@@ -101,6 +113,11 @@ class SupervisorLife:
     def ready(self) -> bool:
         """Whether all its children have been started."""
         return self._ready
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so much was done in one go that other tasks are to have their turn."""
+        return self._queue.done > TURN
 
     # ---- from above
 
@@ -150,11 +167,11 @@ class SupervisorLife:
             self._killed = True
             self._timers.append(self.runtime.timekeeper.after(UNSTOPPED_AFTER, self._report_unstopped))
             self.post(d.StopSupervisor(Killed()))
-            self._queue.put(self._kill_children)
+            self._queue.put(self._kill_children, None)
 
     def post(self, event: d.Event) -> None:
         """Tell the machine what happened, now or when what is being handled is done."""
-        self._queue.put(lambda: self._handle(event))
+        self._queue.put(self._handle, event)
 
     # ---- from below
 
@@ -281,7 +298,7 @@ class SupervisorLife:
         self.branch.life = None
         self._listener.life_ended(self, reason)
 
-    def _kill_children(self) -> None:
+    def _kill_children(self, _: None) -> None:
         for slot in list(self.branch.slots.values()):
             if slot.life is not None:
                 slot.life.kill()

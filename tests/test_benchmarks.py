@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import msgspec
 import pytest
+import trio
 from rich.console import Console
 
 from benchmarks import __main__ as program
 from benchmarks import books, frames, memory
 from benchmarks.books import Course
+from benchmarks.framework import (
+    asks,
+    crashes,
+    crowd,
+    fairness,
+    imports,
+    messages,
+    snapshots,
+    starting,
+    steady,
+    timers,
+    topics,
+    trials,
+)
+from benchmarks.framework.quantities import QUANTITIES
+from benchmarks.framework.trees import Counter, Tick
+from benchmarks.loops import LOOPS, Gate, installed
 from benchmarks.rounds import CaseFailed, Figure, Measured, Options, Spread, interleave
 from benchmarks.traffic import Traffic, generated, traffic
 
@@ -95,8 +116,162 @@ def test_memory_watches_a_bot_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (most.unit, slope.unit) == ("MiB", "MiB/min")
 
 
+# ---- the framework's cases
+
+SMALL = Options(rounds=1, warming=0, scale=0.001)
+HERE = [loop for loop in LOOPS if installed(loop)]
+FRAMEWORK: dict[Callable[[Options], list[Figure]], str] = {
+    messages.tell: "2,000 messages, 2,000 messages, 20 messages, 2,000 messages, 2,000 messages",
+    messages.send: "500 messages, 500 messages",
+    asks.ask: "50 asks, 50 asks, 50 asks, 100 asks, 100 asks, 100 asks",
+    asks.ring: "20 hops",
+    starting.start: "20 actors, 20 actors, 20 actors, 20 actors",
+    crowd.crowd: ", ".join(["100 actors"] * 7),
+    crashes.crash: ", ".join(["10 crashes"] * 7),
+    snapshots.snapshot: "5 snapshots",
+    topics.publish: "100 deliveries, 200 deliveries, 200 deliveries",
+    timers.timer: "20 timers, 20 timers, 20 timers",
+    steady.steady: ", ".join(["200 messages"] * 4),
+    fairness.fair: "5 messages, 5 timers",
+    imports.imported: "1 import in a new process",
+}
+"""What each does in its smallest form."""
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without what takes time and is not looked at: collections of a heap as big as the tests', and other processes."""
+    monkeypatch.setattr("benchmarks.rounds.gc.collect", lambda: 0)
+    monkeypatch.setattr(crowd, "WARM", 5)
+    monkeypatch.setattr(steady, "PARTS", 2)
+    monkeypatch.setattr(crowd, "resident", count(0.0, 4096.0).__next__)
+    monkeypatch.setattr(crowd, "outside", lambda side, loop, count: crowd.SIDES[side](count, loop))
+    monkeypatch.setattr(imports, "imports", lambda modules: Measured(1, 0.1))
+
+
+@pytest.mark.usefixtures("brief")
+@pytest.mark.parametrize(("case", "done"), FRAMEWORK.items(), ids=[case.__name__ for case in FRAMEWORK])
+def test_a_case_of_the_framework_does_its_work_on_every_loop(case: Callable[[Options], list[Figure]], done: str) -> None:
+    figures = case(SMALL)
+    loops = [""] if case is imports.imported else HERE
+    assert [figure.loop for figure in figures] == loops * (len(figures) // len(loops))
+    assert ", ".join(figure.done for figure in figures[:: len(loops)]) == done
+    assert {figure.case for figure in figures} <= QUANTITIES.keys()
+
+
+def test_every_figure_of_the_framework_is_some_cases() -> None:
+    assert sum(done.count(", ") + 1 for done in FRAMEWORK.values()) == len(QUANTITIES)
+
+
+def test_a_message_that_is_lost_is_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose(counter: Counter, message: Tick) -> None:
+        counter.tally.handled += message.number if counter.tally.handled < 150 else 0
+
+    monkeypatch.setattr(trials, "WITHIN", 0.05)
+    monkeypatch.setattr(Counter, "receive", lose)
+    with pytest.raises(CaseFailed, match="not done on trio within"):
+        messages.tell(SMALL)
+
+
+def test_a_message_too_many_is_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def twice(counter: Counter, message: Tick) -> None:
+        counter.tally.handled += 2 * message.number
+
+    monkeypatch.setattr(Counter, "receive", twice)
+    with pytest.raises(CaseFailed, match="messages that were handled"):
+        messages.tell(SMALL)
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_a_loop_is_the_one_that_it_says(name: str) -> None:
+    async def whose() -> str:
+        try:
+            return type(asyncio.get_running_loop()).__module__.partition(".")[0]
+        except RuntimeError:
+            return type(trio.lowlevel.current_task()).__module__.partition(".")[0]
+
+    assert LOOPS[name].run(whose) == name
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_a_gate_lets_the_waiting_task_go_on(name: str) -> None:
+    order: list[str] = []
+
+    async def wait(gate: Gate) -> None:
+        order.append("waits")
+        await gate.wait()
+        order.append("goes on")
+
+    async def main() -> None:
+        loop = LOOPS[name]
+        gate = loop.gate()
+        async with loop.group() as group:
+            loop.start(group, wait, gate)
+            while not order:
+                await loop.pause()
+            order.append("opened")
+            gate.open()
+
+    LOOPS[name].run(main)
+    assert order == ["waits", "opened", "goes on"]
+
+
+def test_a_process_that_fails_is_no_figure() -> None:
+    with pytest.raises(CaseFailed, match="no_such_module"):
+        imports.imports("no_such_module")
+
+
+def test_what_is_reached_is_computed() -> None:
+    spread, twice = Spread(2.0, 1.0, 3.0), Spread(2.0, 2.0, 2.0)
+
+    def figure(*, higher: bool, target: float, ratio: float) -> tuple[str, bool | None, bool | None]:
+        one = Figure(case="a", done="1", unit="s", value=spread, ratio=twice, higher=higher, target=target, target_ratio=ratio)
+        return one.target_text, one.reached, one.ratio_reached
+
+    assert figure(higher=True, target=2.0, ratio=2.0) == ("at least 2", True, True)
+    assert figure(higher=True, target=2.1, ratio=1.9) == ("at least 2.1", False, False)
+    assert figure(higher=False, target=2.0, ratio=2.0) == ("at most 2", True, True)
+    assert figure(higher=False, target=1.9, ratio=1.9) == ("at most 1.9", False, False)
+    untold = Figure(case="a", done="1", unit="s", value=spread)
+    assert (untold.target_text, untold.reached, untold.ratio_reached) == ("", None, None)
+
+
+def test_a_target_is_also_a_ratio_to_the_floor_of_its_machine() -> None:
+    assert QUANTITIES["ask in turn"].ratio("trio") == pytest.approx(135 / 115)
+    assert QUANTITIES["crash to next message, bare, p50"].ratio("trio") == pytest.approx(26 / 42)
+    assert QUANTITIES["crash to next message, bare, p50"].ratio("asyncio") is None
+
+
+def test_a_loop_that_is_not_installed_is_skipped_and_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def absent(loop: str) -> bool:
+        return loop != "uvloop"
+
+    monkeypatch.setattr(program, "log_to_stderr", lambda least: None)
+    monkeypatch.setattr(program, "installed", absent)
+    monkeypatch.setattr(trials, "installed", absent)
+    assert program.bench("ring", rounds=1, scale=0.001, loops="asyncio,uvloop") == 0
+    said = capsys.readouterr().out
+    assert "uvloop is not installed, so nothing was measured on it" in said
+    assert said.count("20 hops") == 1
+
+
+def test_an_unknown_loop_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.bench("ring", loops="trio,curio") == 2
+    assert capsys.readouterr().err == "no loop 'curio'; there are trio, asyncio, uvloop\n"
+
+
+# ---- the program
+
+
 def test_a_case_that_fails_costs_the_exit_code_and_not_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = Figure(case="a", done="1", unit="s", value=Spread(1, 1, 1), target="none", reached=False)
+    one = Figure(
+        case="a",
+        done="1",
+        unit="s",
+        value=Spread(1, 1, 1),
+    )
 
     def fail(options: Options) -> list[Figure]:
         raise CaseFailed("broken: it did nothing")
@@ -119,4 +294,4 @@ def test_the_program_prints_a_table_and_writes_json(
 
 def test_an_unknown_case_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert program.bench("nothing") == 2
-    assert capsys.readouterr().err == "no case 'nothing'; there are frames, books, memory\n"
+    assert capsys.readouterr().err.startswith("no case 'nothing'; there are tell, send, ask, ")
