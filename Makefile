@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test check bench lowest soak semantics mutants clean
+.PHONY: demo test check bench bench-peers lowest soak semantics mutants clean
 
 demo: $(VENV)/installed
 	@$(BIN)/oneforone demo $(ARGS)
@@ -26,8 +26,12 @@ check: $(VENV)/installed-dev
 	done
 	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_exports.py
 
-bench: $(VENV)/installed-dev
+bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# The same cases on other libraries, each in an environment of its own, and on Erlang/OTP where `erl` is. Some ten minutes.
+bench-peers: $(VENV)/installed-bench
+	$(BIN)/python -m benchmarks.peers $(ARGS)
 
 # The lower bounds that pyproject.toml names, installed exactly and tested.
 lowest:
@@ -51,7 +55,7 @@ mutants: $(VENV)/installed-dev
 	$(BIN)/python .ci/mutants.py $(ARGS)
 
 clean:
-	rm -rf .venv .venv-lowest .mypy_cache .ruff_cache .hypothesis mutants
+	rm -rf .venv .venv-lowest .venv-peers .mypy_cache .ruff_cache .hypothesis mutants
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -62,4 +66,8 @@ $(VENV)/installed: pyproject.toml
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(VENV)/installed-bench: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@

@@ -9,8 +9,9 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
 
@@ -21,15 +22,34 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import books, frames, memory
+from benchmarks.framework import asks, crashes, crowd, fairness, imports, messages, snapshots, starting, steady, timers, topics
 from benchmarks.logs import log_to_stderr
+from benchmarks.loops import LOOPS, installed
 from benchmarks.rounds import CaseFailed, Figure, Options
 
 __all__ = ["CASES", "main"]
 
 # A case is a function from Options to figures. A new one is added here and in README.md.
-CASES: Mapping[str, Callable[[Options], list[Figure]]] = {"frames": frames.run, "books": books.run, "memory": memory.run}
-LIBRARIES = ("anyio", "trio", "websockets", "msgspec")
-WIDE = 170
+CASES: Mapping[str, Callable[[Options], list[Figure]]] = {
+    "tell": messages.tell,
+    "send": messages.send,
+    "ask": asks.ask,
+    "ring": asks.ring,
+    "start": starting.start,
+    "crowd": crowd.crowd,
+    "crash": crashes.crash,
+    "snapshot": snapshots.snapshot,
+    "publish": topics.publish,
+    "timer": timers.timer,
+    "steady": steady.steady,
+    "fair": fairness.fair,
+    "import": imports.imported,
+    "frames": frames.run,
+    "books": books.run,
+    "memory": memory.run,
+}
+LIBRARIES = ("anyio", "trio", "uvloop", "websockets", "msgspec", "attrs", "structlog")
+WIDE = 200
 """Columns of the table where there is no terminal."""
 _DEFAULTS = Options()
 
@@ -43,16 +63,21 @@ def bench(
     seconds: float = _DEFAULTS.seconds,
     data: Path = _DEFAULTS.data,
     limit: int | None = None,
+    loops: str = ",".join(_DEFAULTS.loops),
+    scale: float = _DEFAULTS.scale,
     json: Annotated[Path | None, Parameter(help="also write the figures to this file")] = None,
 ) -> int:
     """Run all cases, or those that are named.
 
     Args:
-        cases: frames, books, memory.
+        cases: tell, send, ask, ring, start, crowd, crash, snapshot, publish, timer, steady, fair, import; frames, books,
+            memory.
         rounds: how often floor and case alternate.
         seconds: how long memory is watched, on each loop.
         data: where recorded traffic lies.
         limit: frames per round at most.
+        loops: where the framework is measured, such as `trio,asyncio`.
+        scale: how much of the framework's work is done; 0.01 for a look whether all runs.
 
     Returns:
         The exit code.
@@ -61,18 +86,31 @@ def bench(
     if unknown:
         print(f"no case {unknown[0]!r}; there are {', '.join(CASES)}", file=sys.stderr)
         return 2
+    wanted = tuple(loops.split(","))
+    unknown = [loop for loop in wanted if loop not in LOOPS]
+    if unknown:
+        print(f"no loop {unknown[0]!r}; there are {', '.join(LOOPS)}", file=sys.stderr)
+        return 2
     log_to_stderr(least="warning")
     # Written to a file, a table that is squeezed into eighty columns could not be read.
     console = Console() if sys.stdout.isatty() else Console(width=WIDE)
-    options = Options(rounds=rounds, seconds=seconds, data=data, limit=limit)
+    options = Options(rounds=rounds, seconds=seconds, data=data, limit=limit, loops=wanted, scale=scale)
+    skipped = [f"{loop} is not installed, so nothing was measured on it" for loop in wanted if not installed(loop)]
     figures, failures = measure(cases or tuple(CASES), options, Console(stderr=True))
     console.print(table(figures))
     console.print(f"{machine()}; CPU time of the process, median of {rounds} rounds (min to max)", highlight=False)
-    for failure in failures:
+    for failure in (*skipped, *failures):
         console.print(failure, style="red", highlight=False)
     if json is not None:
-        chosen = {"rounds": rounds, "seconds": seconds, "limit": limit}
-        report = {"at": datetime.now(UTC), "machine": machine(), **chosen, "figures": figures, "failures": failures}
+        report = {
+            "at": datetime.now(UTC),
+            "machine": machine(),
+            "versions": versions(),
+            "chosen": {"rounds": rounds, "seconds": seconds, "limit": limit, "loops": wanted, "scale": scale},
+            "figures": figures,
+            "failures": failures,
+            "skipped": skipped,
+        }
         json.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
     return 1 if failures else 0
 
@@ -92,26 +130,43 @@ def measure(cases: Sequence[str], options: Options, console: Console) -> tuple[d
 
 def table(figures: Mapping[str, Sequence[Figure]]) -> Table:
     """One table of everything."""
-    drawn = Table("case", "did", "unit", "figure", "floor", "times the floor", "target", "reached")
+    drawn = Table(
+        "case", "loop", "did", "unit", "figure", "target", "reached", "floor", "times the floor", "at most", "reached"
+    )
     for case, lines in figures.items():
         for line in lines:
             drawn.add_row(
-                f"{case}: {line.case}",
+                f"{case}: {line.case}" if case not in line.case else line.case,
+                line.loop,
                 line.done,
                 line.unit,
                 line.value.text(line.decimals),
+                line.target_text,
+                _REACHED[line.reached],
                 line.floor.text(line.decimals) if line.floor else "",
                 line.ratio.text(2) if line.ratio else "",
-                line.target,
-                "[green]yes[/]" if line.reached else "[red]no[/]",
+                "" if line.target_ratio is None else f"{line.target_ratio:.2f}",
+                _REACHED[line.ratio_reached],
             )
         drawn.add_section()
     return drawn
 
 
+_REACHED = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}
+
+
+def versions() -> dict[str, str]:
+    """Of the libraries that matter, as far as they are installed."""
+    found = {}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
 def machine() -> str:
     """Where the figures were taken."""
-    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    libraries = ", ".join(f"{name} {number}" for name, number in versions().items())
     python = f"{platform.python_implementation()} {platform.python_version()}"
     return f"{python}, {libraries}, {platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
 

@@ -99,7 +99,8 @@ def _figure(name: str, pair: Pair, deltas: int) -> Figure:
         value=rates,
         floor=Spread.of(1 / measured.each for measured in pair.floors),
         ratio=pair.ratio,
-        target=f"{TARGET:,} or more",
-        reached=rates.median >= TARGET,
+        floor_is="two dictionaries",
+        higher=True,
+        target=TARGET,
         decimals=0,
     )

@@ -11,16 +11,44 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self, TypeVar
 
 from attrs import field, frozen
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
-__all__ = ["CaseFailed", "Figure", "Measured", "Options", "Pair", "Spread", "Stopwatch", "interleave"]
+__all__ = [
+    "CaseFailed",
+    "Figure",
+    "Measured",
+    "Options",
+    "Pair",
+    "Sample",
+    "Spread",
+    "Stopwatch",
+    "Taken",
+    "alternate",
+    "interleave",
+    "must",
+]
+
+K = TypeVar("K")
+F = TypeVar("F")
+C = TypeVar("C")
 
 
 class CaseFailed(Exception):
     """A case did not do its work, so it has no figure; the message is one plain sentence."""
+
+
+def must(done: int, whole: int, what: str) -> None:
+    """Refuse a figure of something else than was said.
+
+    Raises:
+        CaseFailed
+    """
+    if done != whole:
+        raise CaseFailed(f"{what}: {done:,} of {whole:,}")
 
 
 @frozen(kw_only=True)
@@ -34,8 +62,32 @@ class Options:
     """Frames per round at most; None: all there are."""
     seconds: float = 180.0
     """How long memory is watched."""
+    loops: tuple[str, ...] = ("trio", "asyncio", "uvloop")
+    """Where the framework is measured."""
+    scale: float = 1.0
+    """How much of the framework's work is done: 0.01 for a look whether all runs."""
+    warming: int = 1
+    """Rounds of the framework's cases that are not counted."""
     progress: Callable[[str], object] = field(default=lambda _: None)
     """Is told what is being measured."""
+
+    def count(self, whole: int, least: int = 1) -> int:
+        """How many of so many are done."""
+        return max(least, round(whole * self.scale))
+
+
+class Sample(Protocol):
+    """One round of one side."""
+
+    @property
+    def done(self) -> int:
+        """Units of work."""
+        ...
+
+    @property
+    def each(self) -> float:
+        """What one of them cost."""
+        ...
 
 
 @frozen
@@ -49,6 +101,15 @@ class Measured:
     def each(self) -> float:
         """Seconds per unit of work."""
         return self.seconds / self.done
+
+
+@frozen
+class Taken:
+    """One round of something else than CPU time: a percentile, a size, a share."""
+
+    done: int
+    """How many were looked at."""
+    each: float
 
 
 class Stopwatch:
@@ -86,29 +147,53 @@ class Figure(Struct, frozen=True, kw_only=True):
     """One line of the report."""
 
     case: str
+    loop: str = ""
+    """Where it was measured; empty: everywhere, or on none."""
     done: str
     """What the case did, so that nobody has to believe a figure of nothing."""
     unit: str
     value: Spread
     floor: Spread | None = None
     """In the same unit."""
+    floor_is: str = ""
+    """What the floor did."""
     ratio: Spread | None = None
     """How many times the floor it costs, each round against the floor measured just before it."""
-    target: str
-    reached: bool
+    higher: bool = False
+    """Whether a higher figure is the better one."""
+    target: float | None = None
+    """What the median is to reach; None: nothing was said."""
+    target_ratio: float | None = None
+    """How many times the floor it may cost; None: nothing was said. This moves with no machine."""
     decimals: int = 2
+    target_text: str = ""
+    """Computed: the target in words."""
+    reached: bool | None = None
+    """Computed, as nobody is to say so by hand. None: there is no target."""
+    ratio_reached: bool | None = None
+    """Computed: the same of the ratio."""
+
+    def __post_init__(self) -> None:
+        text, reached = "", None
+        if self.target is not None:
+            text = f"at {'least' if self.higher else 'most'} {self.target:,g}"
+            reached = self.value.median >= self.target if self.higher else self.value.median <= self.target
+        within = None if self.target_ratio is None or self.ratio is None else self.ratio.median <= self.target_ratio
+        force_setattr(self, "target_text", text)
+        force_setattr(self, "reached", reached)
+        force_setattr(self, "ratio_reached", within)
 
 
 @frozen
 class Pair:
     """One case and the floor measured just before it, round by round."""
 
-    cases: list[Measured] = field(factory=list)
-    floors: list[Measured] = field(factory=list)
+    cases: list[Sample] = field(factory=list)
+    floors: list[Sample] = field(factory=list)
 
     @property
     def ratio(self) -> Spread:
-        """CPU per unit of work, as a multiple of the floor's."""
+        """Cost per unit of work, as a multiple of the floor's."""
         return Spread.of(case.each / floor.each for case, floor in zip(self.cases, self.floors, strict=True))
 
     @property
@@ -117,23 +202,40 @@ class Pair:
         return self.cases[0].done
 
 
+def alternate(
+    sides: Mapping[K, tuple[Callable[[], F], Callable[[], C]]], rounds: int, progress: Callable[[str], object], warming: int = 1
+) -> dict[K, list[tuple[F, C]]]:
+    """Run a floor and its case, the next floor and the next case, and so on; then the next round.
+
+    Args:
+        sides: the floor, which does the least that could do the work, and the case, which does it as users do.
+        rounds: how often.
+        progress: is told what is being measured.
+        warming: rounds that are run first and not counted: they import, fill caches, specialise bytecode.
+
+    Returns:
+        What they returned, round by round.
+    """
+    results: dict[K, list[tuple[F, C]]] = {name: [] for name in sides}
+    for number in range(1 - warming, rounds + 1):
+        for name, (floor, case) in sides.items():
+            progress(f"{name}, round {number} of {rounds}")
+            measured = floor(), case()
+            if number > 0:
+                results[name].append(measured)
+    return results
+
+
 def interleave(
-    floor: Callable[[], Measured], cases: Mapping[str, Callable[[], Measured]], rounds: int, progress: Callable[[str], object]
+    floor: Callable[[], Sample], cases: Mapping[str, Callable[[], Sample]], rounds: int, progress: Callable[[str], object]
 ) -> dict[str, Pair]:
-    """Measure the floor and a case, the floor and the next case, and so on; then the next round.
+    """Measure the floor and a case, the same floor and the next case, and so on; then the next round.
 
     Args:
         floor: does the least that could do the work.
         cases: each does the work as users do.
-        rounds: how often. One more is run first and not counted: it imports, fills caches, specialises bytecode.
+        rounds: how often. One more is run first and not counted.
         progress: is told what is being measured.
     """
-    pairs = {name: Pair() for name in cases}
-    for number in range(rounds + 1):
-        for name, case in cases.items():
-            progress(f"{name}, round {number} of {rounds}")
-            measured = floor(), case()
-            if number:
-                pairs[name].floors.append(measured[0])
-                pairs[name].cases.append(measured[1])
-    return pairs
+    results = alternate({name: (floor, case) for name, case in cases.items()}, rounds, progress)
+    return {name: Pair([case for _, case in measured], [floor for floor, _ in measured]) for name, measured in results.items()}
