@@ -335,7 +335,7 @@ class ActorLife(Life):
         self._interrupt(reason)
 
     def _interrupt(self, reason: ExitReason) -> None:
-        self._context.stopping = True  # a handler that never waits would otherwise go on to the next message
+        self._context.stop()  # a handler that never waits would otherwise go on to the next message
         super()._interrupt(reason)
 
     # ---- watchdog: one pending timer per life, set forward when it fires early

@@ -138,6 +138,7 @@ class Context:
         if self.signals is None:
             self.signals = deque()
         self.signals.append(signal)
+        self.place.alert = True
         self.place.rouse()
 
     def drop(self, signal: Any) -> None:
@@ -171,6 +172,7 @@ class Context:
         if self.idle is not None:
             self.idle.cancel()
         self.idle = self.after(delay, message)
+        self.place.alert = True
         return self.idle
 
     def spawn(self, function: Callable[..., Awaitable[object]], *args: Any) -> None:
@@ -318,9 +320,13 @@ class Context:
             if incarnation < self.incarnation:
                 self.unsubscribe(topic)
 
+    def stop(self) -> None:
+        """Handle no message after the one in hand."""
+        self.stopping = self.place.alert = True
+
     def cancel_background(self) -> None:
         """Cancel the spawned tasks, and let none begin any more."""
-        self.stopping = True
+        self.stop()
         if self._spawned is not None:
             self._spawned.cancel()
 

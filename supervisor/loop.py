@@ -6,13 +6,14 @@ starve a polite one, and a wake-up per message would cost more than the message.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from types import CoroutineType
 from typing import Any, Final
 
 from supervisor.context import Context
 from supervisor.errors import BadReply
-from supervisor.mailbox import Expiring, PendingReply
+from supervisor.mailbox import WRAPPED, Expiring, PendingReply
 from supervisor.messages import reply_fits, reply_type
 from supervisor.parking import give_way
 
@@ -51,38 +52,50 @@ async def handle_messages(
     place, now, reader, count = context.place, context.runtime.now, context.reader, 0
     inbox = place.inbox
     assert inbox is not None  # noqa: S101  # only actors come here
+    place.alert = True
     try:
         while not context.stopping:
-            place.open_gate()
-            count, look, began = 0, 1, now()
-            while not context.stopping:
-                if context.signals:
-                    item = _take_signal(context)
+            if not place.room and not place.refusing and inbox.queue is not None:
+                place.room = inbox.plain  # from now on senders need not wake the life
+            items, began, look = place.items, now(), 1
+            for count in range(1, BATCH + 1):
+                if place.alert:
+                    item = _NOTHING if context.stopping else _take_closely(context, watch)
                     if item is _NOTHING:
-                        continue
-                elif place.items:
-                    item = inbox.take() if inbox.waiting or not inbox.plain else place.items.popleft()
+                        count -= 1
+                        break
                 else:
-                    break
-                if watch is not None:
-                    watch()
-                context.in_hand = message = item
+                    try:
+                        item = items.popleft()
+                    except IndexError:
+                        count -= 1
+                        break
+                context.in_hand = item
                 kind = item.__class__
                 if kind is PendingReply or kind is Expiring:
-                    if _expired(context, item):
+                    if not item.pending if kind is PendingReply else now() >= item.at:
+                        _drop_expired(context, item)
                         continue
+                    if context.idle is not None:
+                        context.end_idle()
+                    context.deferred = False
+                    item.started = True
                     message = item.message
-                if context.idle is not None:
-                    context.end_idle()
-                result = receive(message)
-                if result.__class__ is CoroutineType:
-                    result = await (result if guard is None else guard(result))
-                if kind is PendingReply and not context.deferred:
-                    _answer(context, item, result)
-                count += 1
-                if count == look and place.items:
+                    result = receive(message)
+                    if result.__class__ is CoroutineType:
+                        result = await (result if guard is None else guard(result))
+                    if kind is PendingReply and not context.deferred:
+                        expected = reply_type(message.__class__)
+                        if result.__class__ is not expected and not reply_fits(result, expected):
+                            raise BadReply(context.path, message.__class__, result, expected)
+                        item.give(result)
+                else:
+                    result = receive(item)
+                    if result is not None and result.__class__ is CoroutineType:
+                        await (result if guard is None else guard(result))
+                if count == look and items:
                     look += min(count, CLOCK_EVERY)
-                    if count >= BATCH or now() - began >= SLICE:
+                    if now() - began >= SLICE:
                         break
             context.in_hand = None
             inbox.handled += count
@@ -98,12 +111,29 @@ async def handle_messages(
                 await reader.park()
     finally:
         place.room = 0
-        inbox.handled += count
+        inbox.handled += max(0, count - 1)  # the last one was not handled to its end
 
 
-def _take_signal(context: Context) -> Any:
+def _take_closely(context: Context, watch: Callable[[], None] | None) -> Any:
+    """The next item where there is more than a queue to look at: signals, what is idle, who waits for room, a watchdog."""
+    place, signals, item = context.place, context.signals, _NOTHING
+    inbox = place.inbox
+    assert inbox is not None  # noqa: S101  # as above
+    while signals and item is _NOTHING:
+        item = _take_signal(context, signals)
+    if item is _NOTHING and place.items:
+        item = inbox.take()
+    if item is not _NOTHING:
+        if watch is not None:
+            watch()
+        if context.idle is not None and type(item) not in WRAPPED:
+            context.end_idle()
+    place.alert = bool(signals or inbox.waiting or not inbox.plain or watch is not None or context.idle is not None)
+    return item
+
+
+def _take_signal(context: Context, signals: deque[Any]) -> Any:
     """The message of the next signal, if it is still to be delivered."""
-    signals = context.signals
     signal = signals.popleft()
     if not signal.active:
         return _NOTHING
@@ -114,22 +144,9 @@ def _take_signal(context: Context) -> Any:
     return signal.message
 
 
-def _expired(context: Context, item: PendingReply | Expiring) -> bool:
-    """Whether handling it would serve nobody; else a request has begun."""
-    if item.__class__ is PendingReply:
-        gone = item.abandoned
-        item.started, context.deferred = not gone, False
-    else:
-        gone = context.runtime.now() >= item.at
-    if gone:
-        context.in_hand = None
-        context.runtime.dead_letter(context.path, item.message, "expired")
-    return gone
-
-
-def _answer(context: Context, reply: PendingReply, result: Any) -> None:
-    request = reply.message.__class__
-    expected = reply_type(request)
-    if result.__class__ is not expected and not reply_fits(result, expected):
-        raise BadReply(context.path, request, result, expected)
-    reply.give(result)
+def _drop_expired(context: Context, item: PendingReply | Expiring) -> None:
+    """Nobody waits for it, or it comes too late."""
+    context.in_hand = None
+    assert context.place.inbox is not None  # noqa: S101  # as above
+    context.place.inbox.handled -= 1  # it counts as one of the batch
+    context.runtime.dead_letter(context.path, item.message, "expired")

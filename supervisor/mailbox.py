@@ -22,9 +22,12 @@ from supervisor.overflow import BoundedQueue, bounded_queue
 from supervisor.parking import Parker
 from supervisor.spec import Conflate, Mailbox
 
-__all__ = ["Expiring", "Inbox", "PendingReply", "Reply", "message_of"]
+__all__ = ["WRAPPED", "Expiring", "Inbox", "PendingReply", "Reply", "message_of"]
 
 T = TypeVar("T")
+
+_ABANDONED: Final = RuntimeError("nobody waits for this answer")
+
 
 class PendingReply(Timer):
     """An answer that someone waits for. It is given once: the first one counts. As a timer, it is its own deadline.
@@ -35,7 +38,7 @@ class PendingReply(Timer):
         message: the request; None where something else than an actor is asked.
     """
 
-    __slots__ = ("_error", "_parker", "_timeout", "_value", "abandoned", "deferred", "message", "path", "pending", "started")
+    __slots__ = ("_error", "_parker", "_value", "deferred", "message", "path", "pending", "started", "timeout")
 
     def __init__(self, path: str, parker: Parker, message: Any = None) -> None:
         self.path: str = path
@@ -46,11 +49,16 @@ class PendingReply(Timer):
         """Whether the request was taken from the queue."""
         self.deferred: bool = False
         """Its answer was put off: it may come from anywhere."""
-        self.abandoned: bool = False
-        """Nobody waits any more."""
+        self.timeout: float
+        """Seconds, where there is a deadline."""
         self._parker = parker
-        self._value: Any = None
         self._error: BaseException | None = None
+        self._value: Any
+
+    @property
+    def abandoned(self) -> bool:
+        """Who waited was cut off, and got no answer."""
+        return self._error is _ABANDONED
 
     def give(self, value: Any) -> bool:
         """Answer; whether anybody got it."""
@@ -74,15 +82,20 @@ class PendingReply(Timer):
         """The life that had the request is over."""
         return self.fail(ActorCrashed(self.path, reason))
 
-    def limit(self, timeout: float) -> None:
-        """Say what the deadline is, before it is set: `timekeeper.start(reply, timeout)`."""
-        self._timeout = timeout
-        self.action = self._expire
-
-    def _expire(self) -> None:
+    def expire(self) -> None:
         """The deadline has passed."""
-        if self.fail(AskTimeout(self.path, self._timeout, started=self.started)):
-            self.abandoned = True
+        self.fail(AskTimeout(self.path, self.timeout, started=self.started))
+
+    def abandon(self) -> None:
+        """Nobody waits any more."""
+        if self.pending:
+            self.pending, self._error = False, _ABANDONED
+
+    def answer(self) -> Any:
+        """What was given. Raises what it failed with."""
+        if self._error is not None:
+            raise self._error
+        return self._value
 
     async def wait(self) -> Any:
         """The answer.
@@ -96,11 +109,9 @@ class PendingReply(Timer):
             while self.pending:
                 await self._parker.park()
         except BaseException:
-            self.abandoned, self.pending = True, False
+            self.abandon()
             raise
-        if self._error is not None:
-            raise self._error
-        return self._value
+        return self.answer()
 
 
 class Reply(Generic[T]):
@@ -130,19 +141,22 @@ class Reply(Generic[T]):
 class Expiring:
     """A message that is no longer worth handling at some time."""
 
-    __slots__ = ("at", "message")
+    __slots__ = ("at", "message", "started")
 
     def __init__(self, message: Any, at: float) -> None:
         self.message: Any = message
         self.at: float = at
+        self.started: bool = False
+        """Whether it was taken from the queue."""
 
 
-_WRAPPED: Final = (PendingReply, Expiring)
+WRAPPED: Final = (PendingReply, Expiring)
+"""The classes of items that hold a message. Every other item is one."""
 
 
 def message_of(item: Any) -> Any:
     """The message of an item, whatever holds it."""
-    return item.message if type(item) in _WRAPPED else item
+    return item.message if type(item) in WRAPPED else item
 
 
 class Inbox:
@@ -153,7 +167,7 @@ class Inbox:
         new_parker: makes places to sleep.
     """
 
-    __slots__ = ("_new_parker", "_queue", "dropped", "handled", "plain", "spec", "waiting")
+    __slots__ = ("_new_parker", "dropped", "handled", "plain", "queue", "spec", "waiting")
 
     def __init__(self, spec: Mailbox, new_parker: Callable[[], Parker]) -> None:
         self.spec: Mailbox = spec
@@ -165,33 +179,29 @@ class Inbox:
         """Messages that lives have handled to the end."""
         self._new_parker = new_parker
         # Both are made when they are needed: an empty deque has 760 bytes, and most actors of a big tree are idle.
-        self._queue: BoundedQueue | None = None
+        self.queue: BoundedQueue | None = None
+        """What holds the items, by the policy, once there was one."""
         self.waiting: deque[Parker] | None = None
         """The senders that wait for room, the first first."""
 
     def __len__(self) -> int:
-        return 0 if self._queue is None else len(self._queue)
+        return 0 if self.queue is None else len(self.queue)
 
-    @property
-    def has_queue(self) -> bool:
-        return self._queue is not None
-
-    @property
-    def queue(self) -> BoundedQueue:
-        """What holds the items, by the policy."""
-        if self._queue is None:
-            overflow = self.spec.overflow
-            if isinstance(overflow, Conflate):
-                overflow = _conflate_messages(overflow)
-            self._queue = bounded_queue(self.spec.capacity, overflow)
-        return self._queue
+    def new_queue(self) -> BoundedQueue:
+        """Make the queue: the first item is here."""
+        overflow = self.spec.overflow
+        if isinstance(overflow, Conflate):
+            overflow = _conflate_messages(overflow)
+        self.queue = bounded_queue(self.spec.capacity, overflow)
+        return self.queue
 
     def clear(self) -> list[Any]:
         """Empty the queue and return what was in it."""
-        return [] if self._queue is None else self._queue.clear()
+        return [] if self.queue is None else self.queue.clear()
 
     def take(self) -> Any:
         """The oldest item; wakes who waits for room."""
+        assert self.queue is not None  # noqa: S101  # whoever takes has seen that there is something
         item = self.queue.take()
         if self.waiting:
             self.wake_sender()

@@ -94,8 +94,8 @@ class Place:
     """
 
     __slots__ = (
-        "_reporting", "_unreported", "accepted", "accepts", "closed", "draining", "inbox", "items", "kind", "life", "links",
-        "name", "names", "path", "refusing", "room", "rouse", "runtime", "topics", "waiters", "watchers",
+        "_reporting", "_unreported", "accepted", "accepts", "alert", "closed", "draining", "inbox", "items", "kind", "life",
+        "links", "name", "names", "path", "refusing", "room", "rouse", "runtime", "topics", "waiters", "watchers",
     )  # fmt: skip
 
     def __init__(
@@ -128,6 +128,8 @@ class Place:
         self.room: int = 0
         """How long the queue may grow by mere appending. It is 0, so that a sender has to look closer, while a life sleeps here,
         the place takes no messages, or the policy looks for something in the queue."""
+        self.alert: bool = False
+        """The life here has more to look at than its queue."""
         self.rouse: Callable[[], object] = _nobody
         """Has the life here look at its queue, if it sleeps."""
         self._reporting = False
@@ -192,12 +194,6 @@ class Place:
         """The error of who asks a place that takes no messages."""
         return Draining(self.path) if self.draining else NoSuchActor(self.path)
 
-    def open_gate(self) -> None:
-        """Nobody sleeps here: whoever comes looks at the queue first, and senders need not wake him."""
-        inbox = self.inbox
-        if inbox is not None and inbox.has_queue and not self.refusing:
-            self.room = inbox.plain
-
     def offer(self, item: Any) -> bool:
         """Queue an item, by the mailbox's policy.
 
@@ -209,11 +205,14 @@ class Place:
         if get_ident() != self.runtime.home:
             refuse_thread()
         queue = inbox.queue
-        self.items = queue.items
+        if queue is None:
+            queue = inbox.new_queue()
+            self.items = queue.items
         outcome = queue.offer(item)
         if not self.room:
             self.rouse()
-            self.open_gate()
+            if not self.refusing:
+                self.room = inbox.plain  # whoever was roused looks at the queue before he sleeps: more is simply appended
         if outcome is NOTHING:
             return True
         return self._overflowed(item, outcome)

@@ -90,9 +90,10 @@ class Ref(Generic[M_contra]):
         while True:
             if place.refusing or place.inbox is None:
                 raise place.refusal()
-            if not place.inbox.queue.full:
+            if place.inbox.queue is None or not place.inbox.queue.full:
                 break
             self._refuse_self()
+            place.alert = True
             await place.inbox.room()
         place.offer(message)
 
@@ -138,12 +139,18 @@ class Ref(Generic[M_contra]):
         if timeout is not None:
             if timeout.__class__ is not float or not timeout >= 0.0:
                 check_wait(timeout, f"{place.path}: ask(timeout=)")
-            reply.limit(timeout)
+            reply.timeout, reply.action = timeout, reply.expire
             runtime.timekeeper.start(reply, timeout)
         try:
-            place.offer(reply)
-            answer: R = await reply.wait()
-            return answer
+            if len(place.items) < place.room:
+                place.items.append(reply)
+            else:
+                place.offer(reply)
+            while reply.pending:  # as in `reply.wait()`, which would be one frame more for each wake-up
+                await parker.park()
+        except BaseException:
+            reply.abandon()
+            raise
         finally:
             if timeout is not None:
                 runtime.timekeeper.cancel(reply)
@@ -151,6 +158,8 @@ class Ref(Generic[M_contra]):
                 asking.end(asker, reply)
             if len(parkers) < SPARE_PARKERS:
                 parkers.append(parker)
+        answer: R = reply.answer()
+        return answer
 
     @uninterrupted
     async def stop(self, reason: ExitReason | None = None) -> ExitReason:

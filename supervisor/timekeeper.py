@@ -29,6 +29,8 @@ class Timekeeper:
         self._parker = parker
         self._home = get_ident()
         self._agenda = Agenda()
+        self.cancel: Callable[[Timer], bool] = self._agenda.cancel
+        """Forget a timer; whether it was still pending."""
         self._scope: anyio.CancelScope | None = None
         self._sleeps_until: float = -math.inf
         """While the task does not sleep, nobody need wake it."""
@@ -45,28 +47,20 @@ class Timekeeper:
             ValueError: not a number of seconds. It would stop every timer of the tree.
             RuntimeError: this is another thread than the tree's.
         """
+        if get_ident() != self._home:
+            refuse_thread()
+        if not isinstance(delay, int | float) or delay != delay:
+            raise ValueError(f"a time is {delay!r}; expected seconds, such as 5.0")
         timer = Timer(action)
         self.start(timer, delay)
         return timer
 
     def start(self, timer: Timer, delay: float) -> None:
-        """Have a timer's action done in `delay` seconds.
-
-        Raises:
-            ValueError, RuntimeError: as for `after`.
-        """
-        if get_ident() != self._home:
-            refuse_thread()
-        if not isinstance(delay, int | float) or delay != delay:
-            raise ValueError(f"a time is {delay!r}; expected seconds, such as 5.0")
+        """Have a timer's action done in `delay` seconds, a number, in the tree's own thread: both were checked."""
         self._agenda.put(timer, self._now(), delay)
         if timer.when < self._sleeps_until:
             assert self._scope is not None  # noqa: S101  # it sleeps in one
             self._scope.deadline = self._sleeps_until = timer.when
-
-    def cancel(self, timer: Timer) -> bool:
-        """Forget a timer; whether it was still pending."""
-        return self._agenda.cancel(timer)
 
     def check_thread(self) -> None:
         """Raises RuntimeError in another thread than the tree's."""

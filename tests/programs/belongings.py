@@ -139,7 +139,7 @@ class Drains:
         """Somebody drains the life at a place."""
         if place.life is None or place.inbox is None or (place, place.life.incarnation) in self.owed:
             return
-        queued = [message_of(item) for item in place.inbox.queue.items]
+        queued = [message_of(item) for item in place.items]
         letters = [message.letter for message in queued if isinstance(message, Mail)]
         self.owed[place, place.life.incarnation] = letters
         self.journal.seen.add("drain")

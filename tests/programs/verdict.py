@@ -194,7 +194,7 @@ def _check_place(journal: Journal, context: Any) -> None:
         "links": place.links,
         "topics": place.topics,
         "names": place.names._places,
-        "queue": place.inbox.queue.items,
+        "queue": place.items,
         "senders": place.inbox.waiting,
         "life": place.life,
     }
