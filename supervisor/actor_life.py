@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from contextlib import nullcontext
 from contextvars import Context as ContextVariables
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from supervisor.context import Context
 from supervisor.errors import ActorCrashed, Hung, MailboxFull
 from supervisor.events import HandlerResumed
 from supervisor.exits import ExitReason, Failed, Ignore, Killed, Normal, Shutdown, Stop, classify, error_of
-from supervisor.loop import handle_messages
+from supervisor.loop import Guard, handle_messages
 from supervisor.mailbox import PendingReply, message_of
 from supervisor.parking import give_way, uninterrupted
 from supervisor.place import Place
@@ -113,10 +112,13 @@ class ActorLife(Life):
         try:
             if actor is None:
                 actor = self._make()
-            with self._cuttable() if self._waits(actor) else nullcontext():
-                if not self._initialised:
-                    await self._start(actor)
-                await self._handle(actor)
+            if self._initialised and not actor._receive_is_async:
+                await self._handle(actor, self._within_scope)
+            else:  # it is sure to wait for more than messages: one scope serves for its whole life
+                with self._cuttable():
+                    if not self._initialised:
+                        await self._start(actor)
+                    await self._handle(actor, None)
             reason = self._why_it_ends()
         except _CutError:
             reason = self._why_it_ends()
@@ -130,7 +132,7 @@ class ActorLife(Life):
                     return reason
                 reason = Normal()
             # By what the handler said itself: also while it is killed, it is handled if that was Stop, and not if it failed.
-            said = read_exit(error, self.place.path)
+            said = reason if self._kill_reason is None else read_exit(error, self.place.path)
             finished = ignores(said) or not isinstance(said, Failed)
         if isinstance(reason, Failed) or self._kill_reason is not None:
             self._note_last(actor)
@@ -143,10 +145,6 @@ class ActorLife(Life):
 
     def _why_it_ends(self) -> ExitReason:
         return self._kill_reason or self._crash_reason or self._stop_reason or Shutdown()
-
-    def _waits(self, actor: Actor[Any]) -> bool:
-        """Whether it is sure to wait for more than messages: then one scope serves for its whole life."""
-        return not self._initialised or actor._receive_is_async
 
     async def _within_scope(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """What a handler that is no `async def` returned to be awaited, where there is no scope yet.
@@ -170,15 +168,15 @@ class ActorLife(Life):
         self._context.renew_topics()
         self._ready()
 
-    async def _handle(self, actor: Actor[Any]) -> None:
+    async def _handle(self, actor: Actor[Any], guard: Guard | None) -> None:
         """Handle messages, and go on after an error from which the spec says to resume. Cancellation: a kill cuts it."""
         watch = None if self._spec.watchdog is None else self._note_handling
-        self.place.rouse = self._context.reader.unpark
-        guard = self._within_scope if self._scope is None else None
         while True:
             try:
                 return await handle_messages(self._context, actor.receive, watch, guard)
             except Exception as error:
+                if not self._spec.on_error:
+                    raise
                 reason = classify(error)
                 ending = _says_stop(error) or self._crash_reason is not None or self._kill_reason is not None
                 if ending or policy_for(self._spec.on_error, reason) is not OnError.RESUME:
@@ -202,7 +200,7 @@ class ActorLife(Life):
         self._settle_in_hand(reason, resumed=True)
 
     def _make(self) -> Actor[Any]:
-        self._context.shelf.begin()
+        self._context.shelf.begin(self.began_at)
         actor = self._spec.start()
         if not isinstance(actor, Actor):
             raise TypeError(f"ActorSpec({self._spec.id!r}).start returned {actor!r}; expected an Actor")
@@ -252,7 +250,8 @@ class ActorLife(Life):
     def _settle_in_hand(self, reason: ExitReason, *, finished: bool = False, resumed: bool = False) -> None:
         """The message in hand is never handled again: whoever asked is told; if it was cut or failed, it is a dead letter."""
         item, self._context.in_hand = self._context.in_hand, None
-        self._cancel_timer("watchdog")
+        if self._timers:
+            self._cancel_timer("watchdog")
         if item is None:
             return
         if type(item) is PendingReply:
@@ -321,7 +320,8 @@ class ActorLife(Life):
         return [*super()._stacks(), *(self._context.spawned.stacks() if self._context.has_spawned else ())]
 
     def _release(self, reason: ExitReason) -> None:
-        self._settle_in_hand(reason)
+        if self._context.in_hand is not None:
+            self._settle_in_hand(reason)
         self._context.release(reason)
         self._context.shelf.end(Shutdown() if self._innocent else reason)
 

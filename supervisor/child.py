@@ -27,7 +27,7 @@ from supervisor.agenda import Timer
 from supervisor.errors import Hung, StrayCancellation
 from supervisor.events import HookFailed
 from supervisor.exits import ExitReason, Failed, Ignore, Killed, Normal, Shutdown, is_fatal
-from supervisor.parking import current_coroutine, stack_of, uninterrupted
+from supervisor.parking import stack_of, uninterrupted
 from supervisor.place import CURRENT_PLACE, Place
 from supervisor.runtime import Runtime
 from supervisor.spawned import Spawned, read_exit
@@ -96,8 +96,8 @@ class Life:
     """
 
     __slots__ = (
-        "_coroutine", "_crash_reason", "_fatal", "_kill_reason", "_listener", "_over", "_overdue", "_scope", "_spec", "_started",
-        "_stop_reason", "_timers", "began_at", "incarnation", "info", "key", "last_message", "last_state", "place", "runtime",
+        "_crash_reason", "_fatal", "_kill_reason", "_listener", "_over", "_overdue", "_scope", "_spec", "_started",
+        "_stop_reason", "_task", "_timers", "began_at", "incarnation", "info", "key", "last_message", "last_state", "place", "runtime",
     )  # fmt: skip
 
     def __init__(
@@ -127,7 +127,7 @@ class Life:
         self.last_state: str | None = None
         """The actor that crashed, for the report."""
         self._timers: dict[str, Timer] | None = None
-        self._coroutine: Any = None
+        self._task: Any = None
 
     # ---- from the supervisor
 
@@ -221,7 +221,7 @@ class Life:
 
     def _stacks(self) -> list[str]:
         """Where its tasks are, as text."""
-        return [stack_of(self._coroutine)]
+        return [stack_of(self._task)]
 
     def _release(self, reason: ExitReason) -> None: ...
 
@@ -235,7 +235,7 @@ class Life:
     async def _main(self) -> None:
         """The whole of the life. Cancellation: becomes the reason that it ended with; nothing leaves it."""
         CURRENT_PLACE.set(self.place)
-        self._coroutine = current_coroutine()
+        self._task = self.runtime.current_task()
         try:
             # A life that was asked to stop before its task ran does not begin at all.
             if self.ending and not self._started:
@@ -245,10 +245,10 @@ class Life:
         except BaseException as error:  # noqa: BLE001  # nothing may reach the nursery: it would take the siblings along
             reason = self._read(error)
         self._scope = None
-        self._cancel_background()
         if self._has_background():
+            self._cancel_background()
             await self._all_ended()
-        self._coroutine = None
+        self._task = None
         self._end(reason)
 
     def _end(self, reason: ExitReason | None) -> None:
@@ -288,7 +288,8 @@ class Life:
 
     def _ready(self) -> None:
         """The life is ready: once."""
-        self._cancel_timer("start")
+        if self._timers:
+            self._cancel_timer("start")
         if not self._started and self._stop_reason is None and self._kill_reason is None:
             self._started = True
             self._listener.life_started(self)

@@ -316,9 +316,10 @@ class Context:
 
     def renew_topics(self) -> None:
         """Drop the subscriptions of former lives that this one has not asked for again."""
-        for topic, incarnation in list(self.place.topics.items()):
-            if incarnation < self.incarnation:
-                self.unsubscribe(topic)
+        if self.place.topics:
+            for topic, incarnation in list(self.place.topics.items()):
+                if incarnation < self.incarnation:
+                    self.unsubscribe(topic)
 
     def stop(self) -> None:
         """Handle no message after the one in hand."""
@@ -335,10 +336,12 @@ class Context:
         self.over = True
         if self._owner is not None:
             self._owner.release()
-        for timer in list(self.timers.values()):
-            timer.cancel()
-        for monitor in list(self.monitors):
-            monitor.cancel()
+        if self.timers:
+            for timer in list(self.timers.values()):
+                timer.cancel()
+        if self.monitors:
+            for monitor in list(self.monitors):
+                monitor.cancel()
         for reply in self.replies or ():
             reply.crash(reason)
         self.replies = self.signals = None

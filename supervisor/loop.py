@@ -17,7 +17,10 @@ from supervisor.mailbox import WRAPPED, Expiring, PendingReply
 from supervisor.messages import reply_fits, reply_type
 from supervisor.parking import give_way
 
-__all__ = ["handle_messages"]
+__all__ = ["Guard", "handle_messages"]
+
+Guard = Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]]
+"""Awaits a coroutine where it can be cut."""
 
 BATCH = 256
 """Messages handled before the loop gives way."""
@@ -35,7 +38,7 @@ async def handle_messages(
     context: Context,
     receive: Callable[[Any], Any],
     watch: Callable[[], None] | None,
-    guard: Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]] | None,
+    guard: Guard | None,
 ) -> None:
     """Hand each message to `receive`, in order, until the life is asked to stop, or is drained.
 
@@ -52,7 +55,8 @@ async def handle_messages(
     place, now, reader, count = context.place, context.runtime.now, context.reader, 0
     inbox = place.inbox
     assert inbox is not None  # noqa: S101  # only actors come here
-    place.alert = True
+    place.rouse = reader.unpark
+    place.alert = bool(context.stopping or context.signals or inbox.waiting or not inbox.plain or watch or context.idle)
     try:
         while not context.stopping:
             if not place.room and not place.refusing and inbox.queue is not None:

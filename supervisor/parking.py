@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 import traceback
 from collections.abc import Awaitable, Callable
 from threading import get_ident
@@ -29,13 +30,13 @@ __all__ = [
     "Parker",
     "TrioParker",
     "check_thread",
-    "current_coroutine",
     "give_way",
     "loop_clock",
     "parker_type",
     "refuse_thread",
     "scope_type",
     "stack_of",
+    "task_finder",
     "threadsafe_caller",
     "time_is_virtual",
     "uninterrupted",
@@ -176,7 +177,10 @@ def scope_type() -> Callable[[], anyio.CancelScope]:
 
 def loop_clock() -> Callable[[], float]:
     """The clock of the loop that runs now, as cheap as it can be read."""
-    return trio.lowlevel.current_clock().current_time if trio.lowlevel.in_trio_run() else asyncio.get_running_loop().time
+    if trio.lowlevel.in_trio_run():
+        return trio.lowlevel.current_clock().current_time
+    loop = asyncio.get_running_loop()
+    return time.monotonic if type(loop).time is asyncio.BaseEventLoop.time else loop.time  # which asks just that
 
 
 async def give_way() -> None:
@@ -217,17 +221,15 @@ def time_is_virtual() -> bool:
     return getattr(asyncio.get_running_loop(), "virtual_time", False) is True
 
 
-def current_coroutine() -> Any:
-    """The coroutine of the task that runs now, for `stack_of`."""
-    if trio.lowlevel.in_trio_run():
-        return trio.lowlevel.current_task().coro
-    task = asyncio.current_task()
-    return None if task is None else task.get_coro()
+def task_finder() -> Callable[[], Any]:
+    """What finds the task that runs now, on the loop that runs now; for `stack_of`."""
+    return trio.lowlevel.current_task if trio.lowlevel.in_trio_run() else asyncio.current_task
 
 
-def stack_of(coroutine: Any) -> str:
-    """Where a sleeping coroutine is, outermost call first, as text."""
+def stack_of(task: Any) -> str:
+    """Where a sleeping task is, outermost call first, as text."""
     frames = []
+    coroutine = task.coro if isinstance(task, trio.lowlevel.Task) else None if task is None else task.get_coro()
     while coroutine is not None:
         frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
         if frame is not None:

@@ -243,24 +243,27 @@ class Place:
 
     def life_began(self, life: LifeHandle) -> None:
         """A life is ready here."""
-        for watcher in tuple(self.watchers):
-            watcher.life_began(self, life.incarnation)
+        if self.watchers:
+            for watcher in tuple(self.watchers):
+                watcher.life_began(self, life.incarnation)
 
     def life_ended(self, incarnation: int, reason: ExitReason) -> None:
         """The life here is over. The queue is kept or dropped as the mailbox says."""
         self.life, self.rouse = None, _nobody
         self._refuse(draining=False)
-        for waiter in tuple(self.waiters):
-            waiter.give(reason)
-        self.waiters.clear()
+        if self.waiters:
+            for waiter in tuple(self.waiters):
+                waiter.give(reason)
+            self.waiters.clear()
         if self.inbox is not None and self.inbox.spec.on_restart is OnRestart.DROP:
             for item in self.inbox.clear():
                 if type(item) is PendingReply:
                     item.crash(reason)
                 self.runtime.dead_letter(self.path, message_of(item), "its actor restarted")
             self.inbox.wake_senders()
-        for watcher in tuple(self.watchers):
-            watcher.life_ended(self, incarnation, reason)
+        if self.watchers:
+            for watcher in tuple(self.watchers):
+                watcher.life_ended(self, incarnation, reason)
         if self.links:
             self._tell_linked(reason)
 

@@ -58,7 +58,7 @@ def rules(given: Mapping[type[Exception], OnError] | Rules) -> Rules:
 
 def policy_for(given: Rules, reason: ExitReason) -> OnError | None:
     """What the rules say about how a life ended, or would end; None if they say nothing."""
-    if not isinstance(reason, Failed):
+    if not given or not isinstance(reason, Failed):
         return None
     known = dict(given)
     return next((known[kind] for kind in type(reason.error).__mro__ if kind in known), None)

@@ -58,12 +58,11 @@ class Ref(Generic[M_contra]):
             ValueError: `expires` is no such time.
         """
         place = self._place
-        if expires is None and message.__class__ in place.accepted:
-            items = place.items
-            if len(items) < place.room:  # the usual case: a life is at work there, and will come to it
-                items.append(message)
-                return True
-        place.check(message)
+        if message.__class__ not in place.accepted:
+            place.check(message)
+        if len(place.items) < place.room and expires is None:  # the usual case: a life is at work there, and will come to it
+            place.items.append(message)
+            return True
         if place.refusing:
             return place.push(message)
         return place.offer(message if expires is None else self._expiring(message, expires))

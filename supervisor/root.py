@@ -103,7 +103,7 @@ class Root:
         place = Place(self.runtime, spec.id, None, (), names)
         self.branch: Branch = Branch(spec, place, names, self.runtime.store, Supervisor)
         self.life: SupervisorLife = SupervisorLife(spec.id, self.branch, 1, self, EventQueue())
-        self.runtime.on_fatal = self.life.crash
+        self.runtime.telemetry.on_fatal = self.life.crash
         self._watch: LoopWatch | None = None
         self._diagnose(terms.diagnostics)
         self.started: bool = False

@@ -16,7 +16,7 @@ from supervisor.asking import Asking
 from supervisor.events import DeadLetter, Event
 from supervisor.messages import Undelivered
 from supervisor.nursery import Nursery
-from supervisor.parking import Parker, loop_clock, parker_type, scope_type, time_is_virtual, uninterrupted
+from supervisor.parking import Parker, loop_clock, parker_type, scope_type, task_finder, time_is_virtual, uninterrupted
 from supervisor.place import CURRENT_PLACE, Place
 from supervisor.registries.registry_view import Registries
 from supervisor.secrets import redact
@@ -55,9 +55,11 @@ class Runtime:
         """The thread of its loop."""
         self.now: Callable[[], float] = loop_clock()
         self.parker: Callable[[], Parker] = parker_type()
+        self.current_task: Callable[[], Any] = task_finder()
         self.new_scope: Callable[[], CancelScope] = scope_type()
         self.timekeeper: Timekeeper = Timekeeper(self.now, self.parker())
         self.telemetry: Telemetry = Telemetry(sinks)
+        self.emit: Callable[[Event], None] = self.telemetry.emit
         self.topics: Topics = Topics()
         self.registries: Registries = Registries(self.topics, self.parker)
         self.pools: dict[Place, Branch] = {}
@@ -78,8 +80,6 @@ class Runtime:
         self.closed: bool = False
         self.ended: bool = False
         """No life is left: nothing more will be published."""
-        self.on_fatal: Callable[[BaseException], None] = lambda error: None
-        """Stops the whole tree in order, for what no sink may swallow."""
         self.spare_parkers: list[Parker] = []
         """Where nobody sleeps now, for the next asks."""
         self._accepted: dict[tuple[type, ...] | None, set[type]] = {}
@@ -134,12 +134,6 @@ class Runtime:
         self.closed = True
         self.end_streams()
         self.timekeeper.close()
-
-    def emit(self, event: Event) -> None:
-        try:
-            self.telemetry.emit(event)
-        except BaseException as error:  # noqa: BLE001  # Ctrl-C in a sink: let out here it would lose the end of a life
-            self.on_fatal(error)
 
     def dead_letter(self, path: str, message: object, reason: str) -> None:
         """Report a message that nobody will handle."""

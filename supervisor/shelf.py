@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import UnionType
-from typing import TYPE_CHECKING, TypeVar, Union, get_origin
+from typing import TYPE_CHECKING, Final, TypeVar, Union, get_origin
 
 import msgspec
 
@@ -34,15 +34,17 @@ class Shelf:
         runtime: the tree's.
     """
 
+    __slots__ = ("_began", "_own", "_path", "_recalled", "_runtime", "_suspicion", "store")
+
     def __init__(self, store: Store, path: str, runtime: Runtime) -> None:
         self.store = store
         self._path = path
         self._runtime = runtime
         self._began: float | None = None
-        self._suspicion = Suspicion()
+        self._suspicion = _NONE
         self._recalled = False
         """It has seen what an earlier life left."""
-        self._own: set[str] = set()
+        self._own: set[str] | None = None
         """What it has stored itself, while that matters."""
 
     # ---- what an actor may do
@@ -58,7 +60,7 @@ class Shelf:
             ) from error
         self.store.put(self._path, stored, encoded)
         if not self._recalled and self._young():
-            self._own.add(stored)
+            self._own = {stored} if self._own is None else self._own | {stored}
 
     def recall(self, kind: type[T], key: str) -> T | None:
         stored = self._stored_key(kind, key, "recall")
@@ -88,9 +90,8 @@ class Shelf:
         check_kind(key, str, f"{self._path}: {verb}(key=)", "a text, such as 'BTCUSDT'")
 
     def _decode(self, kind: type[T], key: str, stored: str, value: bytes) -> T:
-        if not self._recalled and stored not in self._own:
-            self._recalled = True
-            self._own.clear()
+        if not self._recalled and stored not in (self._own or ()):
+            self._recalled, self._own = True, None
         try:
             return msgspec.msgpack.decode(value, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:  # a ValidationError is a DecodeError
@@ -98,23 +99,28 @@ class Shelf:
 
     # ---- the life's own
 
-    def begin(self) -> None:
+    def begin(self, began: float) -> None:
         """The life begins: open its store, and set aside what killed the lives before it.
+
+        Args:
+            began: when, in seconds of the loop's clock.
 
         Raises:
             StoreError: the store cannot be used.
         """
         self._runtime.stores.use(self.store)
-        self._began = self._runtime.now()
-        self._suspicion = self._read_suspicion()
-        if self._suspicion.due:
-            self._set_aside()
+        self._began = began
+        kept = self.store.get(self._path + SUSPICION, "")
+        if kept is not None:
+            self._suspicion = _read(kept)
+            if self._suspicion.due:
+                self._set_aside()
 
     def end(self, reason: ExitReason) -> None:
         """The life is over: was it the state? Never raises: a store that fails must not hide the end of a life."""
-        if self._began is None:
-            return
-        self._own.clear()
+        if self._began is None or (self._suspicion is _NONE and not self._recalled):
+            return  # no life before it is suspected, and it has seen nothing of what they left
+        self._own = None
         before, after = self._suspicion, after_life(self._suspicion, self._ending(reason))
         if after == before:
             return  # the usual case, and no write
@@ -163,18 +169,21 @@ class Shelf:
             self.store.delete(room, stored)
         self._runtime.emit(StateRestored(path=self._path, at=self._runtime.now(), count=len(entries)))
 
-    def _read_suspicion(self) -> Suspicion:
-        kept = self.store.get(self._path + SUSPICION, "")
-        try:
-            return Suspicion() if kept is None else msgspec.msgpack.decode(kept, type=Suspicion)
-        except msgspec.DecodeError:
-            return Suspicion()  # a later version's: begin to count anew
-
     def _write_suspicion(self, suspicion: Suspicion) -> None:
         if suspicion == Suspicion():
             self.store.delete(self._path + SUSPICION, "")
         else:
             self.store.put(self._path + SUSPICION, "", msgspec.msgpack.encode(suspicion))
+
+
+_NONE: Final = Suspicion()
+
+
+def _read(kept: bytes) -> Suspicion:
+    try:
+        return msgspec.msgpack.decode(kept, type=Suspicion)
+    except msgspec.DecodeError:
+        return Suspicion()  # a later version's: begin to count anew
 
 
 def _names_a_class(kind: object) -> bool:

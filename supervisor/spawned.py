@@ -10,7 +10,7 @@ import anyio
 from supervisor.checks import must_await, name_of, refuse_coroutine
 from supervisor.errors import StrayCancellation
 from supervisor.exits import ExitReason, Failed, classify
-from supervisor.parking import current_coroutine, stack_of, uninterrupted
+from supervisor.parking import stack_of, uninterrupted
 from supervisor.place import Place
 
 __all__ = ["Spawned", "read_exit"]
@@ -19,11 +19,11 @@ __all__ = ["Spawned", "read_exit"]
 class _Task:
     """One spawned task."""
 
-    __slots__ = ("coroutine", "scope")
+    __slots__ = ("own", "scope")
 
     def __init__(self, scope: anyio.CancelScope) -> None:
         self.scope = scope
-        self.coroutine: Any = None
+        self.own: Any = None
 
 
 class Spawned:
@@ -60,7 +60,7 @@ class Spawned:
 
     def stacks(self) -> list[str]:
         """Where they are, as text."""
-        return [stack_of(task.coroutine) for task in self._tasks]
+        return [stack_of(task.own) for task in self._tasks]
 
     async def ended(self) -> None:
         """Return when none is left.
@@ -73,7 +73,7 @@ class Spawned:
     @uninterrupted
     async def _run(self, task: _Task, function: Callable[..., Awaitable[object]], args: tuple[Any, ...]) -> None:
         """Run a task to its end, and say how it ended. Cancellation: ends it; nothing leaves it."""
-        task.coroutine = current_coroutine()
+        task.own = self.place.runtime.current_task()
         reason: ExitReason | None = None
         try:
             with task.scope:
@@ -92,6 +92,8 @@ def read_exit(error: BaseException, path: str) -> ExitReason:
 
     A cancellation is a crash, alone or in a group: read as any other `BaseException` it would end the whole tree.
     """
+    if isinstance(error, Exception) and not isinstance(error, ExceptionGroup):
+        return classify(error)  # the usual crash: no loop's cancellation is an `Exception`
     cancelled = anyio.get_cancelled_exc_class()
     if isinstance(error, BaseExceptionGroup):
         stray, rest = error.split(cancelled)

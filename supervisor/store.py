@@ -106,7 +106,8 @@ class MemoryStore:
         self._spaces: dict[str, dict[str, bytes]] = {}
 
     def get(self, namespace: str, key: str) -> bytes | None:
-        return self._spaces.get(namespace, {}).get(key)
+        space = self._spaces.get(namespace)
+        return None if space is None else space.get(key)
 
     def put(self, namespace: str, key: str, value: bytes) -> None:
         self._spaces.setdefault(namespace, {})[key] = bytes(value)

@@ -90,39 +90,42 @@ class Telemetry:
     """Hands each event to every sink."""
 
     def __init__(self, sinks: Sequence[Sink]) -> None:
-        self._sinks: list[Sink] = list(sinks)
+        self._sinks: tuple[Sink, ...] = tuple(sinks)
+        self.on_fatal: Callable[[BaseException], None] = lambda error: None
+        """Stops the whole tree in order, for what no sink may swallow."""
 
     def emit(self, event: Event) -> None:
-        """Hand out one event."""
-        for sink in tuple(self._sinks):
+        """Hand out one event. Never raises."""
+        for sink in self._sinks:
             try:
                 sink(event)
-            except BaseException as error:
-                if not _harmless(error):
-                    raise
-                self._complain(sink, event, error)  # a sink must not hurt the tree it watches
+            except BaseException as error:  # noqa: BLE001  # Ctrl-C in a sink: let out here it would lose the end of a life
+                if _harmless(error):
+                    self._complain(sink, event, error)  # a sink must not hurt the tree it watches
+                else:
+                    self.on_fatal(error)
 
     def attach(self, sink: Sink) -> None:
-        self._sinks.append(sink)
+        self._sinks = (*self._sinks, sink)
 
     def detach(self, sink: Sink) -> None:
-        if sink in self._sinks:
-            self._sinks.remove(sink)
+        at = self._sinks.index(sink) if sink in self._sinks else len(self._sinks)
+        self._sinks = self._sinks[:at] + self._sinks[at + 1 :]
 
     def close(self) -> None:
         """End every stream of events."""
-        for sink in tuple(self._sinks):
+        for sink in self._sinks:
             buffer = getattr(sink, "__self__", None)
             if isinstance(buffer, Buffer):
                 buffer.close()
 
     def _complain(self, broken: Sink, event: Event, error: BaseException) -> None:
         complaint = SinkFailed(path=event.path, at=event.at, error=_complaint(broken, error))
-        for sink in tuple(self._sinks):
+        for sink in self._sinks:
             if sink is not broken:
                 try:
                     sink(complaint)
-                except BaseException as another:
+                except BaseException as another:  # noqa: BLE001  # as above
                     if not _harmless(another):
-                        raise
+                        self.on_fatal(another)
                     continue  # both are broken: there is nobody left to tell

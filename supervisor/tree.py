@@ -198,11 +198,12 @@ class SupervisorLife:
         child = self.machine.children.get(life.key)
         if slot is not None and slot.life is life:
             slot.life, slot.ended_with = None, reason
-        self._unstopped.pop(life.key, None)
+        if self._unstopped:
+            self._unstopped.pop(life.key, None)
         if child is not None and child.life == life.incarnation:
             self._report_end(child.phase, child.spec, life, reason)
         life.place.life_ended(life.incarnation, reason)
-        if slot is not None and self._tree_ends():
+        if slot is not None and self.machine.stage is Stage.STOPPING and self._tree_ends():
             close_all(slot)  # no life will follow: who still asks is told so, instead of waiting out its grace
         self.post(d.Ended(life.key, life.incarnation, reason))
 
@@ -346,7 +347,7 @@ class SupervisorLife:
     # ---- reports
 
     def _report_end(self, phase: Phase, spec: ChildSpec, life: Life | SupervisorLife, reason: ExitReason) -> None:
-        at, cause = self.runtime.now(), error_of(reason)
+        at, cause = self.runtime.now(), reason.error if isinstance(reason, Failed) else None
         path, number = life.place.path, life.incarnation
         if phase is Phase.STARTING:
             self.runtime.emit(StartFailed(path=path, at=at, incarnation=number, reason=str(reason), cause=cause))
@@ -357,8 +358,8 @@ class SupervisorLife:
                 at=at,
                 incarnation=number,
                 reason=str(reason),
-                abnormal=is_abnormal(reason),
-                restart=spec.restart.value,
+                abnormal=cause is not None or isinstance(reason, Killed),
+                restart=spec.restart._value_,  # `value` runs through two calls
                 cause=cause,
                 message=life.last_message,
                 state=life.last_state,

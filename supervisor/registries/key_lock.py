@@ -6,7 +6,7 @@ from collections import deque
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from supervisor.parking import Parker, current_coroutine, uninterrupted
+from supervisor.parking import Parker, task_finder, uninterrupted
 
 if TYPE_CHECKING:
     from supervisor.registries.registry import Owner, Space
@@ -40,7 +40,7 @@ class KeyLock:
             raise RuntimeError("this lock was taken before; ask registry.lock(key) for a new one each time")
         if self._owner is not None and self._owner.over:
             raise self._over()
-        task = current_coroutine()
+        task = task_finder()()
         queue = self._space.locks.setdefault(self._strict, deque())
         if queue and queue[0]._task is task:
             raise RuntimeError(f"this task holds the lock of that key of {self._space.declaration!r} and would wait for itself")

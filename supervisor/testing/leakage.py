@@ -106,7 +106,7 @@ def _name(name: str, coroutine: Any) -> str:
 
 
 def _root_of(runtime: Runtime) -> Branch | None:
-    life = getattr(runtime.on_fatal, "__self__", None)
+    life = getattr(runtime.telemetry.on_fatal, "__self__", None)
     return life.branch if isinstance(life, SupervisorLife) else None
 
 
