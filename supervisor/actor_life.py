@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["ActorLife"]
 
 
+_SHUTDOWN = Shutdown()
+
+
 class _CutError(BaseException):
     """A handler's own scope was cancelled: the message in hand was cut."""
 
@@ -59,9 +62,9 @@ class ActorLife(Life):
         store: Store,
     ) -> None:
         super().__init__(key, spec, place, incarnation, listener)
-        self._context = Context(place, incarnation, supervisor, store, self._spawned_failed)
+        self._context = Context(place, incarnation, supervisor, store, self, self.runtime.now())
         self._variables: ContextVariables | None = None
-        """The context variables that the actor was made with, and lives with."""
+        """The context variables that it lives with, if the actor set some when it was made."""
         self._handling_since: float | None = None
         self._dormant = False
         """It is ready, and has no task yet."""
@@ -79,23 +82,25 @@ class ActorLife(Life):
         if self._listener.crowded:
             self._run()
             return
-        self._variables = self.runtime.variables()
+        variables = self.runtime.variables()
         try:
-            actor = self._variables.run(self._make)
+            actor = variables.run(self._make)
         except BaseException as error:  # noqa: BLE001  # as in a task: it is this life's failure, not that of whoever starts it
             self._end(self._read(error))
             return
+        if not self.runtime.same_variables(variables):
+            self._variables = variables
         if type(actor).on_start is not Actor.on_start or self.ending:
             self._run()
             return
         self._initialised = self._dormant = True
-        self.place.room, self.place.rouse = 0, self._wake
+        self.place.room, self.place.rouse = 0, None
         self._context.renew_topics()
         self._ready()
         if self.place.items:  # of an earlier life, or told while it was made
-            self._wake()
+            self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         """There is something to do: have it done in a task."""
         if self._dormant:
             self._dormant = False
@@ -200,7 +205,7 @@ class ActorLife(Life):
         self._settle_in_hand(reason, resumed=True)
 
     def _make(self) -> Actor[Any]:
-        self._context.shelf.begin(self.began_at)
+        self._context.begin()
         actor = self._spec.start()
         if not isinstance(actor, Actor):
             raise TypeError(f"ActorSpec({self._spec.id!r}).start returned {actor!r}; expected an Actor")
@@ -296,13 +301,13 @@ class ActorLife(Life):
     def _soft_stop(self) -> None:
         self._context.cancel_background()
         if self._started:
-            self.place.rouse()
+            self.place.wake()
         else:
             self._cut()
 
     def _cut(self) -> None:
         super()._cut()
-        self.place.rouse()  # where it waits for messages alone, there may be no scope
+        self.place.wake()  # where it waits for messages alone, there may be no scope
 
     def _cancel_background(self) -> None:
         self._context.cancel_background()
@@ -322,14 +327,13 @@ class ActorLife(Life):
     def _release(self, reason: ExitReason) -> None:
         if self._context.in_hand is not None:
             self._settle_in_hand(reason)
-        self._context.release(reason)
-        self._context.shelf.end(Shutdown() if self._innocent else reason)
+        self._context.release(reason, _SHUTDOWN if self._innocent else reason)
 
     def crash(self, error: BaseException) -> None:
         self._innocent = self._innocent or isinstance(error, MailboxFull)
         super().crash(error)
 
-    def _spawned_failed(self, reason: ExitReason) -> None:
+    def spawned_failed(self, reason: ExitReason) -> None:
         if (self._stop_reason is not None or self._crash_reason is not None) and isinstance(reason, Failed):
             self._report_hook(repr(reason.error), "a background task")
         self._interrupt(reason)

@@ -163,6 +163,9 @@ class Life:
         """End it as if it had raised this."""
         self._interrupt(Failed(error))
 
+    def wake(self) -> None:
+        """Have it look whether there is something to do: a task's own function does that by itself."""
+
     def drain(self) -> None:
         """End it when it has handled what is queued: a task has no queue."""
         self.request_stop(Shutdown())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import copy
 from enum import Enum
 
-from attrs import define, field
+from attrs import define
 
 from supervisor.budget import Budget
 from supervisor.spec import ChildSpec
@@ -58,7 +58,7 @@ class Child:
     """Failures in a row; a stable life sets it back."""
     starter: object = None
     """The call that is answered when it has started."""
-    stoppers: list[object] = field(factory=list)
+    stoppers: tuple[object, ...] = ()
     """The calls that are answered when it has stopped."""
     budget: Budget | None = None
     """Its own, where each child has one and it has been needed."""
@@ -66,6 +66,5 @@ class Child:
     def copy(self) -> Child:
         """An independent child in the same state; the spec and the calls are shared."""
         twin = copy(self)
-        twin.stoppers = list(self.stoppers)
         twin.budget = None if self.budget is None else self.budget.copy()
         return twin

@@ -23,9 +23,9 @@ from supervisor.ref import Ref
 from supervisor.registries.registry import DuplicateRegistry, Owner, Registered, Registry, Unregistered
 from supervisor.registries.registry_view import Registrar
 from supervisor.runtime import Runtime
-from supervisor.shelf import Shelf
+from supervisor.shelf import Shelf, begins_with_shelf
 from supervisor.signals import SIGNALS_PER_WATCH, ActorTimer, ExitSignal, Monitor
-from supervisor.spawned import Spawned
+from supervisor.spawned import Spawned, Spawner
 from supervisor.spec import Name
 from supervisor.store import Store
 from supervisor.topics import check_topic
@@ -49,12 +49,13 @@ class Context:
         incarnation: the number of this life, from 1.
         supervisor: the handle of its supervisor.
         store: where its state is kept.
-        on_crash: called when a spawned task ends the life.
+        life: the life itself, told when a spawned task ends it.
+        began: when, in seconds of the loop's clock.
     """
 
     __slots__ = (
-        "_log", "_on_crash", "_owner", "_reader", "_replies_bound", "_spawned", "deferred", "draining", "idle", "in_hand",
-        "incarnation", "monitors", "over", "place", "replies", "runtime", "shelf", "signals", "stopping", "supervisor", "timers",
+        "_began", "_life", "_log", "_owner", "_reader", "_replies_bound", "_shelf", "_spawned", "_store", "deferred", "draining", "idle", "in_hand",
+        "incarnation", "monitors", "over", "place", "replies", "runtime", "signals", "stopping", "supervisor", "timers",
         "traps_exits",
     )  # fmt: skip
 
@@ -64,13 +65,13 @@ class Context:
         incarnation: int,
         supervisor: Supervisor,
         store: Store,
-        on_crash: Callable[[ExitReason], None],
+        life: Spawner,
+        began: float,
     ) -> None:
         self.place = place
         self.runtime: Runtime = place.runtime
         self.incarnation = incarnation
         self.supervisor = supervisor
-        self.shelf: Shelf = Shelf(store, place.path, place.runtime)
         self.stopping: bool = False
         self.draining = False
         """It is to end when nothing is queued any more."""
@@ -90,7 +91,10 @@ class Context:
         self.replies: list[PendingReply] | None = None
         """Asks to be answered later; some may be answered by now."""
         self._replies_bound = 64
-        self._on_crash = on_crash
+        self._life = life
+        self._store = store
+        self._began = began
+        self._shelf: Shelf | None = None
         self._spawned: Spawned | None = None
         self._reader: Parker | None = None
         self._owner: Owner | None = None
@@ -101,8 +105,16 @@ class Context:
     def spawned(self) -> Spawned:
         """Its spawned tasks."""
         if self._spawned is None:
-            self._spawned = Spawned(self.place, self._on_crash)
+            self._spawned = Spawned(self.place, self._life)
         return self._spawned
+
+    @property
+    def shelf(self) -> Shelf:
+        """What its place remembers."""
+        if self._shelf is None:
+            self._shelf = Shelf(self._store, self.place.path, self.runtime)
+            self._shelf.begin(self._began)
+        return self._shelf
 
     @property
     def has_spawned(self) -> bool:
@@ -139,7 +151,7 @@ class Context:
             self.signals = deque()
         self.signals.append(signal)
         self.place.alert = True
-        self.place.rouse()
+        self.place.wake()
 
     def drop(self, signal: Any) -> None:
         """Take a signal back that is not handled yet."""
@@ -308,6 +320,15 @@ class Context:
 
     # ---- the life's own
 
+    def begin(self) -> None:
+        """The life begins: what it remembers is looked at now, if there is a reason to.
+
+        Raises:
+            StoreError: its store cannot be used.
+        """
+        if begins_with_shelf(self._store, self.place.path):
+            _ = self.shelf
+
     def end_idle(self) -> None:
         """A message is to be handled: nobody is idle."""
         if self.idle is not None:
@@ -331,9 +352,16 @@ class Context:
         if self._spawned is not None:
             self._spawned.cancel()
 
-    def release(self, reason: ExitReason) -> None:
-        """The life is over: give up all it owns."""
+    def release(self, reason: ExitReason, remembered: ExitReason) -> None:
+        """The life is over: give up all it owns.
+
+        Args:
+            reason: how it ended.
+            remembered: how it ended as far as what it remembers is concerned.
+        """
         self.over = True
+        if self._shelf is not None:
+            self._shelf.end(remembered)
         if self._owner is not None:
             self._owner.release()
         if self.timers:

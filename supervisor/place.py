@@ -38,10 +38,6 @@ OVERFLOW_REPORT_EVERY = 1.0
 """Seconds between two reports of one mailbox's overflow."""
 
 
-def _nobody() -> None:
-    """Who sleeps where no life is."""
-
-
 class LifeHandle(Protocol):
     """What a place can ask of the life in it."""
 
@@ -61,6 +57,10 @@ class LifeHandle(Protocol):
 
     def kill(self) -> None:
         """End it now, without grace."""
+        ...
+
+    def wake(self) -> None:
+        """Have it look whether there is something to do, if it has no task yet."""
         ...
 
     def drain(self) -> None:
@@ -130,8 +130,8 @@ class Place:
         the place takes no messages, or the policy looks for something in the queue."""
         self.alert: bool = False
         """The life here has more to look at than its queue."""
-        self.rouse: Callable[[], object] = _nobody
-        """Has the life here look at its queue, if it sleeps."""
+        self.rouse: Callable[[], object] | None = None
+        """Wakes the task of the life here, if it has one, and if that sleeps."""
         self._reporting = False
         self._unreported = 0
 
@@ -194,6 +194,13 @@ class Place:
         """The error of who asks a place that takes no messages."""
         return Draining(self.path) if self.draining else NoSuchActor(self.path)
 
+    def wake(self) -> None:
+        """Have the life here, if there is one, look whether there is something to do."""
+        if self.rouse is not None:
+            self.rouse()
+        elif self.life is not None:
+            self.life.wake()
+
     def offer(self, item: Any) -> bool:
         """Queue an item, by the mailbox's policy.
 
@@ -210,7 +217,10 @@ class Place:
             self.items = queue.items
         outcome = queue.offer(item)
         if not self.room:
-            self.rouse()
+            if self.rouse is None:
+                self.wake()
+            else:
+                self.rouse()
             if not self.refusing:
                 self.room = inbox.plain  # whoever was roused looks at the queue before he sleeps: more is simply appended
         if outcome is NOTHING:
@@ -249,7 +259,7 @@ class Place:
 
     def life_ended(self, incarnation: int, reason: ExitReason) -> None:
         """The life here is over. The queue is kept or dropped as the mailbox says."""
-        self.life, self.rouse = None, _nobody
+        self.life = self.rouse = None
         self._refuse(draining=False)
         if self.waiters:
             for waiter in tuple(self.waiters):

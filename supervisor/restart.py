@@ -548,7 +548,7 @@ class RestartMachine:
                 self._effects.append(Answer(event.call, event.key, Unstopped(self._path(child))))
                 self._go_on()
             else:
-                child.stoppers.append(event.call)
+                child.stoppers += (event.call,)
             return
         self._cancel_delay(child)
         self._move(child, Phase.STOPPED)
@@ -605,7 +605,7 @@ class RestartMachine:
                 self._stop(child)
         for call in child.stoppers:
             self._effects.append(Answer(call, child.key, Unstopped(self._path(child), event.stack)))
-        child.stoppers.clear()
+        child.stoppers = ()
         self._go_on()
 
     # ------------------------------------------------------------------------------------------------------ small pieces
@@ -647,7 +647,7 @@ class RestartMachine:
     def _answer_stoppers(self, child: Child) -> None:
         for call in child.stoppers:
             self._effects.append(Answer(call, child.key))
-        child.stoppers.clear()
+        child.stoppers = ()
 
     def _close(self, child: Child, *, forget: bool) -> None:
         if forget:

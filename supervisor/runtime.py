@@ -99,6 +99,10 @@ class Runtime:
         """Context variables for something new: those of the tree, not of whoever asks for it."""
         return self._context.copy()
 
+    def same_variables(self, variables: Context) -> bool:
+        """Whether nobody has changed what `variables()` gave."""
+        return variables == self._context
+
     def spawn(
         self, function: Callable[..., Coroutine[Any, Any, None]], *args: Any, name: str, variables: Context | None = None
     ) -> None:

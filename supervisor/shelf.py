@@ -12,12 +12,12 @@ from supervisor.errors import BadState
 from supervisor.events import HookFailed, StateDiscarded, StateRestored
 from supervisor.exits import ExitReason, Failed, Ignore, is_fatal
 from supervisor.poison import FAILS_AT_ONCE, SET_ASIDE, SUSPICION, Ending, Stage, Suspicion, after_life, aside
-from supervisor.store import Store
+from supervisor.store import MemoryStore, Store
 
 if TYPE_CHECKING:
     from supervisor.runtime import Runtime
 
-__all__ = ["Shelf"]
+__all__ = ["Shelf", "begins_with_shelf"]
 
 T = TypeVar("T")
 
@@ -184,6 +184,16 @@ def _read(kept: bytes) -> Suspicion:
         return msgspec.msgpack.decode(kept, type=Suspicion)
     except msgspec.DecodeError:
         return Suspicion()  # a later version's: begin to count anew
+
+
+def begins_with_shelf(store: Store, path: str) -> bool:
+    """Whether a life must look at what it remembers when it begins: there is a store to open, or a suspicion.
+
+    Args:
+        store: where it is kept.
+        path: its place.
+    """
+    return type(store) is not MemoryStore or store.get(path + SUSPICION, "") is not None
 
 
 def _names_a_class(kind: object) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 
@@ -13,7 +13,15 @@ from supervisor.exits import ExitReason, Failed, classify
 from supervisor.parking import stack_of, uninterrupted
 from supervisor.place import Place
 
-__all__ = ["Spawned", "read_exit"]
+__all__ = ["Spawned", "Spawner", "read_exit"]
+
+
+class Spawner(Protocol):
+    """A life that has spawned tasks."""
+
+    def spawned_failed(self, reason: ExitReason) -> None:
+        """One of them ended the life."""
+        ...
 
 
 class _Task:
@@ -31,14 +39,14 @@ class Spawned:
 
     Args:
         place: where it lives.
-        on_crash: called when one of them ends the life.
+        life: told when one of them ends it.
     """
 
-    __slots__ = ("_on_crash", "_parker", "_tasks", "place")
+    __slots__ = ("_life", "_parker", "_tasks", "place")
 
-    def __init__(self, place: Place, on_crash: Callable[[ExitReason], None]) -> None:
+    def __init__(self, place: Place, life: Spawner) -> None:
         self.place: Place = place
-        self._on_crash = on_crash
+        self._life = life
         self._parker = place.runtime.parker()
         self._tasks: dict[_Task, None] = {}
 
@@ -84,7 +92,7 @@ class Spawned:
         if not self._tasks:
             self._parker.unpark()
         if reason is not None:
-            self._on_crash(reason)
+            self._life.spawned_failed(reason)
 
 
 def read_exit(error: BaseException, path: str) -> ExitReason:

@@ -152,6 +152,9 @@ class SupervisorLife:
         """Stop the children in order, then fail with this error."""
         self.post(d.StopSupervisor(Failed(error)))
 
+    def wake(self) -> None:
+        """A supervisor has no queue to look at."""
+
     def drain(self) -> None:
         """Stop the children in order: a supervisor has no queue."""
         self.request_stop(Shutdown())
