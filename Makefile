@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test check bench bench-peers lowest soak semantics mutants clean
+.PHONY: demo test check bench bench-smoke bench-peers bench-report lowest soak semantics mutants clean
 
 demo: $(VENV)/installed
 	@$(BIN)/oneforone demo $(ARGS)
@@ -29,9 +29,17 @@ check: $(VENV)/installed-dev
 bench: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks $(ARGS)
 
+# Whether every case does its work, and whether costs stay the same as a tree grows: operations are counted, not seconds.
+bench-smoke: $(VENV)/installed-bench
+	$(BIN)/python -m benchmarks.smoke
+
 # The same cases on other libraries, each in an environment of its own, and on Erlang/OTP where `erl` is. Some ten minutes.
 bench-peers: $(VENV)/installed-bench
 	$(BIN)/python -m benchmarks.peers $(ARGS)
+
+# docs/performance.md and its plots, made anew: ARGS="BENCH.json PEERS.json", or of those that were given the last time.
+bench-report: $(VENV)/installed-bench
+	$(BIN)/python -m benchmarks.report $(ARGS)
 
 # The lower bounds that pyproject.toml names, installed exactly and tested.
 lowest:

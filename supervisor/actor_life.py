@@ -41,7 +41,8 @@ class ActorLife(Life):
     """A life of an actor.
 
     Until it has something to handle or to wait for it has no task: it is made, it is ready, and it costs little to start, to
-    keep and to stop. What finds it so wakes it: a message, a failure it is linked with, a stop that its `on_stop` is to hear of.
+    keep and to stop. What finds it so wakes it: a message, a failure that it is linked with, a stop that its
+    `on_stop` is to hear of.
 
     Args:
         supervisor: the handle that the actor gets as `context.supervisor`.
@@ -62,7 +63,7 @@ class ActorLife(Life):
         store: Store,
     ) -> None:
         super().__init__(key, spec, place, incarnation, listener)
-        self._context = Context(place, incarnation, supervisor, store, self, self.runtime.now())
+        self._context = Context(place, incarnation, supervisor, store, self)
         self._variables: ContextVariables | None = None
         """The context variables that it lives with, if the actor set some when it was made."""
         self._handling_since: float | None = None
@@ -159,10 +160,9 @@ class ActorLife(Life):
 
         Cancellation: a kill cuts it.
         """
-        with self._cuttable() as scope:
+        with self._cuttable():
             return await coroutine
-        if scope.cancelled_caught:
-            raise _CutError
+        raise _CutError
 
     async def _start(self, actor: Actor[Any]) -> None:
         """Run `on_start`. Cancellation: a stop cuts it."""
@@ -205,7 +205,7 @@ class ActorLife(Life):
         self._settle_in_hand(reason, resumed=True)
 
     def _make(self) -> Actor[Any]:
-        self._context.begin()
+        self._context.begin(self.began_at)
         actor = self._spec.start()
         if not isinstance(actor, Actor):
             raise TypeError(f"ActorSpec({self._spec.id!r}).start returned {actor!r}; expected an Actor")
@@ -281,7 +281,7 @@ class ActorLife(Life):
 
     def request_stop(self, reason: ExitReason) -> None:
         """Ask it to end, with its grace. Asking again changes nothing."""
-        silent = type(self.actor).on_stop is Actor.on_stop
+        silent = self.actor is not None and type(self.actor).on_stop is Actor.on_stop
         if self._dormant and silent and not isinstance(self._spec.shutdown, Kill) and not self._listener.crowded:
             self._dormant = False
             self._stop_reason = reason
@@ -347,11 +347,11 @@ class ActorLife(Life):
     def _note_handling(self) -> None:
         self._handling_since = self.runtime.now()
         limit = self._spec.watchdog
-        if limit is not None and "watchdog" not in self._timers:
+        if limit is not None:
             self._set_timer("watchdog", limit, self._check_handling)
 
     def _check_handling(self) -> None:
-        self._timers.pop("watchdog", None)
+        self._cancel_timer("watchdog")
         limit, since = self._spec.watchdog, self._handling_since
         if limit is None or since is None or self._context.in_hand is None:
             return

@@ -63,11 +63,12 @@ class Agenda:
         self._queues: dict[float, _Queue] = {}
         self._heap: list[tuple[float, int, _Queue]] = []
         self._sequence = 0
-        self._pending = 0
+        self._empty = 0
+        """Queues without timers, whose heap entries wait to come up."""
 
     def __len__(self) -> int:
         """How many timers are pending."""
-        return self._pending
+        return sum(len(queue.timers) - queue.cancelled for queue in self._queues.values())
 
     def schedule(self, now: float, delay: float, action: Callable[[], None]) -> Timer:
         """Have `action` done once `delay` seconds after `now`. A delay of zero or less is due at once."""
@@ -78,10 +79,11 @@ class Agenda:
     def put(self, timer: Timer, now: float, delay: float) -> None:
         """Have a timer's action done once `delay` seconds after `now`."""
         timer.when = now + delay if delay > 0.0 else now
-        self._pending += 1
         queue = self._queues.get(delay)
         if queue is not None:
             timer._queue = queue
+            if not queue.timers:
+                self._empty -= 1
             queue.timers.append(timer)
             return
         queue = timer._queue = self._queues[delay] = _Queue(delay)
@@ -93,7 +95,6 @@ class Agenda:
         if timer.action is None:
             return False
         timer.action = None
-        self._pending -= 1
         queue = timer._queue
         timers = queue.timers
         # The two usual cases of a timeout that was not needed: one ask at a time, and several that are answered in turn.
@@ -102,8 +103,10 @@ class Agenda:
         else:
             queue.cancelled += 1
             queue.trim()
-        if len(self._heap) > 2 * self._pending + 64:
-            self._forget_empty_queues()
+        if not queue.timers:
+            self._empty += 1
+            if 2 * self._empty > len(self._heap) + 64:
+                self._forget_empty_queues()
         return True
 
     def next_due(self) -> float | None:
@@ -116,12 +119,13 @@ class Agenda:
         while self._heap and self._heap[0][0] <= now:
             when, _, queue = heapq.heappop(self._heap)
             # An early entry goes back first: what it stands for now may be due, but after what others stand for.
-            if queue.timers and queue.timers[0].when <= when:
+            if not queue.timers:
+                self._empty -= 1
+            elif queue.timers[0].when <= when:
                 timer = queue.timers.popleft()
                 assert timer.action is not None  # noqa: S101  # a queue's head is pending, or it is trimmed
                 due.append(timer.action)
                 timer.action = None
-                self._pending -= 1
                 queue.trim()
             if queue.timers:
                 self._push(queue)
@@ -137,6 +141,7 @@ class Agenda:
                 del self._queues[queue.delay]
         self._heap = [entry for entry in self._heap if entry[2].timers]
         heapq.heapify(self._heap)
+        self._empty = 0
 
     def _push(self, queue: _Queue) -> None:
         self._sequence += 1

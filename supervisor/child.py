@@ -97,7 +97,8 @@ class Life:
 
     __slots__ = (
         "_crash_reason", "_fatal", "_kill_reason", "_listener", "_over", "_overdue", "_scope", "_spec", "_started",
-        "_stop_reason", "_task", "_timers", "began_at", "incarnation", "info", "key", "last_message", "last_state", "place", "runtime",
+        "_stop_reason", "_task", "_timers", "began_at", "incarnation", "info", "key", "last_message", "last_state", "place",
+        "runtime",
     )  # fmt: skip
 
     def __init__(
@@ -325,8 +326,7 @@ class Life:
         self.runtime.emit(HookFailed(path=self.place.path, at=self.runtime.now(), hook=hook, error=error))
 
     def _limit_start(self, limit: float) -> None:
-        hung = Failed(Hung(self.place.path, "its start", limit))
-        self._set_timer("start", limit, lambda: self.kill(hung))
+        self._set_timer("start", limit, lambda: self.kill(Failed(Hung(self.place.path, "its start", limit))))
 
     def _start_grace(self, grace: float) -> None:
         if grace < math.inf:

@@ -50,13 +50,12 @@ class Context:
         supervisor: the handle of its supervisor.
         store: where its state is kept.
         life: the life itself, told when a spawned task ends it.
-        began: when, in seconds of the loop's clock.
     """
 
     __slots__ = (
-        "_began", "_life", "_log", "_owner", "_reader", "_replies_bound", "_shelf", "_spawned", "_store", "deferred", "draining", "idle", "in_hand",
-        "incarnation", "monitors", "over", "place", "replies", "runtime", "signals", "stopping", "supervisor", "timers",
-        "traps_exits",
+        "_began", "_life", "_log", "_owner", "_reader", "_replies_bound", "_shelf", "_spawned", "_store", "deferred",
+        "draining", "idle", "in_hand", "incarnation", "monitors", "over", "place", "replies", "runtime", "signals", "stopping",
+        "supervisor", "timers", "traps_exits",
     )  # fmt: skip
 
     def __init__(
@@ -66,7 +65,6 @@ class Context:
         supervisor: Supervisor,
         store: Store,
         life: Spawner,
-        began: float,
     ) -> None:
         self.place = place
         self.runtime: Runtime = place.runtime
@@ -93,7 +91,7 @@ class Context:
         self._replies_bound = 64
         self._life = life
         self._store = store
-        self._began = began
+        self._began = 0.0
         self._shelf: Shelf | None = None
         self._spawned: Spawned | None = None
         self._reader: Parker | None = None
@@ -320,12 +318,16 @@ class Context:
 
     # ---- the life's own
 
-    def begin(self) -> None:
+    def begin(self, began: float) -> None:
         """The life begins: what it remembers is looked at now, if there is a reason to.
+
+        Args:
+            began: when, in seconds of the loop's clock.
 
         Raises:
             StoreError: its store cannot be used.
         """
+        self._began = began
         if begins_with_shelf(self._store, self.place.path):
             _ = self.shelf
 

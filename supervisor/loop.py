@@ -31,18 +31,16 @@ CLOCK_EVERY = 16
 only so often would let a slow one hold the loop for as many of its messages."""
 
 
-_NOTHING: Final = object()
+_NOTHING: Final[Any] = object()
 
 
-async def handle_messages(
+async def handle_messages(  # noqa: C901  # one body: a call costs as much as all the rest that is done for a message
     context: Context,
     receive: Callable[[Any], Any],
     watch: Callable[[], None] | None,
     guard: Guard | None,
 ) -> None:
     """Hand each message to `receive`, in order, until the life is asked to stop, or is drained.
-
-    The body is long and calls little: a call costs as much as the rest of what is done for a message.
 
     Args:
         context: the life.
@@ -52,27 +50,25 @@ async def handle_messages(
 
     Cancellation: a kill cuts the handler; the message in hand stays in `context.in_hand`.
     """
-    place, now, reader, count = context.place, context.runtime.now, context.reader, 0
+    place, now, reader, number = context.place, context.runtime.now, context.reader, 0
     inbox = place.inbox
     assert inbox is not None  # noqa: S101  # only actors come here
     place.rouse = reader.unpark
     place.alert = bool(context.stopping or context.signals or inbox.waiting or not inbox.plain or watch or context.idle)
     try:
-        while not context.stopping:
+        while True:
             if not place.room and not place.refusing and inbox.queue is not None:
                 place.room = inbox.plain  # from now on senders need not wake the life
-            items, began, look = place.items, now(), 1
-            for count in range(1, BATCH + 1):
+            items, began, look = place.items, now(), 0
+            for number in range(BATCH):
                 if place.alert:
                     item = _NOTHING if context.stopping else _take_closely(context, watch)
                     if item is _NOTHING:
-                        count -= 1
                         break
                 else:
                     try:
                         item = items.popleft()
                     except IndexError:
-                        count -= 1
                         break
                 context.in_hand = item
                 kind = item.__class__
@@ -97,13 +93,16 @@ async def handle_messages(
                     result = receive(item)
                     if result is not None and result.__class__ is CoroutineType:
                         await (result if guard is None else guard(result))
-                if count == look and items:
-                    look += min(count, CLOCK_EVERY)
+                if number == look and items:
+                    look += min(number + 1, CLOCK_EVERY)
                     if now() - began >= SLICE:
+                        inbox.handled += 1
                         break
+            else:
+                inbox.handled += 1
             context.in_hand = None
-            inbox.handled += count
-            count = 0
+            inbox.handled += number
+            number = 0
             if context.stopping:  # a stop that came during a long handler woke nobody, and will not come again
                 return
             if place.items or context.signals:
@@ -115,7 +114,7 @@ async def handle_messages(
                 await reader.park()
     finally:
         place.room = 0
-        inbox.handled += max(0, count - 1)  # the last one was not handled to its end
+        inbox.handled += number
 
 
 def _take_closely(context: Context, watch: Callable[[], None] | None) -> Any:

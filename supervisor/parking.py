@@ -121,7 +121,7 @@ class TrioParker:
         if get_ident() != self._home:
             refuse_thread()
         self._task = trio.lowlevel.current_task()
-        return trio.lowlevel.wait_task_rescheduled(self._abort)
+        return trio.lowlevel.wait_task_rescheduled(self._abort)  # noqa: ASYNC105  # whoever parks awaits it
 
     def unpark(self) -> None:
         task = self._task
@@ -172,7 +172,9 @@ def parker_type() -> type[TrioParker | AsyncioParker]:
 def scope_type() -> Callable[[], anyio.CancelScope]:
     """What makes a cancel scope of the loop that runs now, without asking each time which loop that is."""
     # trio's own class has the face of anyio's, which only wraps it.
-    return cast("Callable[[], anyio.CancelScope]", trio.CancelScope) if trio.lowlevel.in_trio_run() else type(anyio.CancelScope())
+    return (
+        cast("Callable[[], anyio.CancelScope]", trio.CancelScope) if trio.lowlevel.in_trio_run() else type(anyio.CancelScope())
+    )
 
 
 def loop_clock() -> Callable[[], float]:

@@ -126,8 +126,8 @@ class Place:
         self.items: deque[Any] = _NO_ITEMS
         """The queue's own deque, once there is one. Only the loop of a life takes from it, and who finds `room` appends."""
         self.room: int = 0
-        """How long the queue may grow by mere appending. It is 0, so that a sender has to look closer, while a life sleeps here,
-        the place takes no messages, or the policy looks for something in the queue."""
+        """How long the queue may grow by mere appending. It is 0, so that a sender has to look closer, while a life sleeps
+        here, the place takes no messages, or the policy looks for something in the queue."""
         self.alert: bool = False
         """The life here has more to look at than its queue."""
         self.rouse: Callable[[], object] | None = None
@@ -168,9 +168,12 @@ class Place:
             return
         self.accepts = accepts
         self.accepted = self.runtime.accepted(accepts)
-        for item in self.inbox.clear():
+        queue = self.inbox.queue
+        if queue is None:
+            return
+        for item in queue.clear():
             if self.takes(type(message_of(item))):
-                self.inbox.queue.offer(item)
+                queue.offer(item)
             else:
                 refused = f"{self.path} does not accept {type(message_of(item)).__name__}"
                 self._discard(item, "not accepted", partial(TypeError, refused))

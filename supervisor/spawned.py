@@ -100,7 +100,7 @@ def read_exit(error: BaseException, path: str) -> ExitReason:
 
     A cancellation is a crash, alone or in a group: read as any other `BaseException` it would end the whole tree.
     """
-    if isinstance(error, Exception) and not isinstance(error, ExceptionGroup):
+    if isinstance(error, Exception) and not isinstance(error, BaseExceptionGroup):
         return classify(error)  # the usual crash: no loop's cancellation is an `Exception`
     cancelled = anyio.get_cancelled_exc_class()
     if isinstance(error, BaseExceptionGroup):

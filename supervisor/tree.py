@@ -27,7 +27,7 @@ from supervisor.events import (
     StartFailed,
     SupervisorGaveUp,
 )
-from supervisor.exits import ExitReason, Failed, Killed, Normal, Shutdown, error_of, is_abnormal
+from supervisor.exits import ExitReason, Failed, Killed, Normal, Shutdown
 from supervisor.mailbox import PendingReply
 from supervisor.parking import uninterrupted
 from supervisor.place import Place
@@ -233,6 +233,8 @@ class SupervisorLife:
                 slot_life = self.branch.slots[key].life
                 if slot_life is not None:
                     slot_life.request_stop(_SHUTDOWN)
+            case d.Restarting() | d.GaveUp():
+                self._report(effect)
             case d.Wait(key, life, delay):
                 slot = self.branch.slots[key]
                 slot.timer = self.runtime.timekeeper.after(delay, lambda: self.post(d.Due(key, life)))
@@ -242,8 +244,6 @@ class SupervisorLife:
                 self._close(key, forget=forget)
             case d.Answer(call, key, error):
                 self._answer(call, key, error)
-            case d.Restarting() | d.GaveUp():
-                self._report(effect)
             case d.Ready():
                 self._ready = True
                 self._listener.life_started(self)

@@ -250,7 +250,7 @@ def test_figures_that_our_own_report_does_not_have_are_named(monkeypatch: pytest
     ]
 
 
-def test_a_command_of_ours_that_fails_is_told_for_each_case_that_it_should_have_measured(
+def test_a_command_of_ours_that_fails_is_told_for_each_of_its_cases(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fails(self: Measuring, command: list[str], within: float | None = None) -> str:

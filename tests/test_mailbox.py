@@ -87,7 +87,7 @@ async def test_a_crash_of_who_was_asked_is_told_with_its_cause(reason: Any, caus
 async def test_a_timeout_says_whether_the_work_had_begun(started: bool) -> None:  # D14
     one = reply()
     one.started = started
-    error = await answers(one, lambda: one.expire())
+    error = await answers(one, one.expire)
     assert isinstance(error, AskTimeout)
     assert (error.started, error.timeout) == (started, 5.0)
     assert not one.pending

@@ -324,7 +324,7 @@ TABLE: Table = {
         partial(on_a_node, crash), tasks_replaced, "no mailbox between two lives: the sender tries until there is one"
     ),
     "start-5k": Plan(partial(on_a_node, start), tasks_started, at_most=2, warm=False),
-    "start-100k": Cannot("a minute and more for each round"),
+    "start-100k": Cannot("at the pace of start-5k, more than a minute for each round"),
     "memory": Plan(partial(on_a_node, memory), at_most=3, fresh=True),
     "stop": Plan(partial(on_a_node, stop), at_most=3, warm=False),
 }

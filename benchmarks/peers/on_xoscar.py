@@ -34,6 +34,7 @@ from benchmarks.peers.harness import (
 TELLS = 20_000
 ASKS = 5_000
 MANY = 5_000
+MANY_MORE = 100_000
 
 
 class Counter(xoscar.Actor):
@@ -146,12 +147,12 @@ async def ask_100() -> Measured:
         return measured
 
 
-async def start() -> Measured:
+async def start(count: int) -> Measured:
     stopwatch = Stopwatch()
     async with pool() as at:
         stopwatch.start()
-        counters = await create(Counter, at, MANY)
-        measured = stopwatch.stop(MANY)
+        counters = await create(Counter, at, count)
+        measured = stopwatch.stop(count)
         check(await counters[-1].add("there?"), 1, "the last one's answer")
         return measured
 
@@ -195,8 +196,8 @@ TABLE: Table = {
     "ask-in-turn": Plan(partial(run, ask_in_turn), asyncio_switches, f"a local reference: a call without a task; {SWITCH}"),
     "ask-100": Plan(partial(run, ask_100), asyncio_switches, f"a local reference: a call without a task; {SWITCH}"),
     "crash": Cannot("an exception goes to the caller, and the actor lives on as it is; only whole processes are recovered"),
-    "start-5k": Plan(partial(run, start), asyncio_starts(MANY), POOL, at_most=3),
-    "start-100k": Cannot("no supervisor, and a message to the pool for each: half a minute and more for each round"),
+    "start-5k": Plan(partial(run, partial(start, MANY)), asyncio_starts(MANY), POOL, at_most=3),
+    "start-100k": Plan(partial(run, partial(start, MANY_MORE)), asyncio_starts(MANY_MORE), POOL, at_most=1, warm=False),
     "memory": Plan(partial(run, memory), note=POOL, at_most=3, fresh=True),
     "stop": Plan(partial(run, stop), note=f"{POOL}, destroyed one after another", at_most=3, warm=False),
 }

@@ -191,7 +191,7 @@ async def test_who_ends_with_an_answer_owed_says_so() -> None:
 @pytest.mark.item(138)
 async def test_to_owe_one_answer_more_costs_the_same_however_many_are_owed(monkeypatch: pytest.MonkeyPatch) -> None:
     looked, number = 0, 500
-    slot: Any = PendingReply.pending
+    slot = PendingReply.pending
 
     def look(reply: PendingReply) -> bool:
         nonlocal looked
