@@ -12,6 +12,7 @@ from typing import Any, Never, ParamSpec, TypeVar
 import anyio
 
 from supervisor.checks import misfit, must_await
+from supervisor.collector import starting_in_peace
 from supervisor.control.server import control_socket
 from supervisor.diagnostics import QUIET, Diagnostics
 from supervisor.errors import SpecError
@@ -132,6 +133,10 @@ def run(
     where the program was; nothing is stopped in order. What blocks in C code that does not look for signals is not ended by
     these, if it blocked before the first one.
 
+    `run` owns its process, and tunes its garbage collector: while the tree starts, the collector passes rarely; what lives when
+    it is started is left out of later passes until `run` returns (`gc.freeze`). Not if the process has switched the collector
+    off or uses `gc.freeze` itself. `open_supervisor` and `background` never touch it.
+
     Apart from that `run` never exits the process. A program that ends with it has the exit code 0 when `main` returned, a
     signal came or the tree ended cleanly; 1, with a traceback, when `main` or the tree failed; what `SystemExit` says when
     `main` or a child raised that; and it dies of SIGINT, 130 to a shell, when one raised `KeyboardInterrupt`. To a shell, a
@@ -186,8 +191,9 @@ async def _run(spec: RootSpec, main: Callable[[Supervisor], Awaitable[T]] | None
     result: T | None = None
     scope = anyio.CancelScope()
     stopper = Stopper(scope.cancel, terms.deadline)
-    with stopper.heeding(), scope:
+    with starting_in_peace() as started, stopper.heeding(), scope:
         async with attended(spec, terms, lambda root: stopper.announce(root.kill)) as root:
+            started()
             if main is not None:
                 result = await must_await(main(root.branch.handle), "main")
             else:
