@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import Context as ContextVariables
 from typing import TYPE_CHECKING, Any
 
@@ -118,13 +118,18 @@ class ActorLife(Life):
         try:
             if actor is None:
                 actor = self._make()
-            if self._initialised and not actor._receive_is_async:
-                await self._handle(actor, self._within_scope)
-            else:  # it is sure to wait for more than messages: one scope serves for its whole life
-                with self._cuttable():
+            if actor._receive_is_async:  # it is sure to wait for more than messages: one scope serves for its whole life
+                with self._handling_scope():
                     if not self._initialised:
                         await self._start(actor)
-                    await self._handle(actor, None)
+                    await self._handling(actor, None)
+            else:
+                if not self._initialised:
+                    with self._cuttable():
+                        await self._start(actor)
+                    self._scope = None
+                if self._started or not self.ending:
+                    await self._handling(actor, self._within_scope)
             reason = self._why_it_ends()
         except _CutError:
             reason = self._why_it_ends()
@@ -160,9 +165,16 @@ class ActorLife(Life):
 
         Cancellation: a kill cuts it.
         """
-        with self._cuttable():
+        with self._handling_scope():
             return await coroutine
         raise _CutError
+
+    def _handling_scope(self) -> anyio.CancelScope:
+        """A scope for `on_start` and the handlers. Cut already, if the life has failed from beside: by its own tell, say."""
+        scope = self._cuttable()
+        if self._crash_reason is not None:
+            scope.cancel()
+        return scope
 
     async def _start(self, actor: Actor[Any]) -> None:
         """Run `on_start`. Cancellation: a stop cuts it."""
@@ -173,15 +185,19 @@ class ActorLife(Life):
         self._context.renew_topics()
         self._ready()
 
-    async def _handle(self, actor: Actor[Any], guard: Guard | None) -> None:
-        """Handle messages, and go on after an error from which the spec says to resume. Cancellation: a kill cuts it."""
+    def _handling(self, actor: Actor[Any], guard: Guard | None) -> Coroutine[Any, Any, None]:
+        """Handle messages: to be awaited. No `async def`: that would be one more frame in each idle actor."""
         watch = None if self._spec.watchdog is None else self._note_handling
+        if self._spec.on_error:
+            return self._resuming(actor, watch, guard)
+        return handle_messages(self._context, actor.receive, watch, guard)
+
+    async def _resuming(self, actor: Actor[Any], watch: Callable[[], None] | None, guard: Guard | None) -> None:
+        """Handle messages, and go on after an error from which the spec says to resume. Cancellation: a kill cuts it."""
         while True:
             try:
                 return await handle_messages(self._context, actor.receive, watch, guard)
             except Exception as error:
-                if not self._spec.on_error:
-                    raise
                 reason = classify(error)
                 ending = _says_stop(error) or self._crash_reason is not None or self._kill_reason is not None
                 if ending or policy_for(self._spec.on_error, reason) is not OnError.RESUME:
@@ -269,7 +285,7 @@ class ActorLife(Life):
         if self._overdue and not self._over:
             self._report_unstopped()  # it was killed before and did not end: whoever asks now is told at once
         self._context.draining = True
-        self._context.reader.unpark()
+        self.place.wake()
 
     def linked_ended(self, place: Place, reason: ExitReason) -> None:
         """A life that it is linked with is over: told, if it traps exits; else it ends in the same way."""

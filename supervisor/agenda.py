@@ -76,19 +76,25 @@ class Agenda:
         self.put(timer, now, delay)
         return timer
 
-    def put(self, timer: Timer, now: float, delay: float) -> None:
-        """Have a timer's action done once `delay` seconds after `now`."""
+    def put(self, timer: Timer, now: float, delay: float) -> bool:
+        """Have a timer's action done once `delay` seconds after `now`.
+
+        Returns:
+            Whether it may be the next of all; False: it stands behind others of the same delay.
+        """
         timer.when = now + delay if delay > 0.0 else now
         queue = self._queues.get(delay)
         if queue is not None:
-            timer._queue = queue
-            if not queue.timers:
-                self._empty -= 1
-            queue.timers.append(timer)
-            return
+            timer._queue, timers = queue, queue.timers
+            timers.append(timer)
+            if len(timers) > 1:
+                return False
+            self._empty -= 1
+            return True
         queue = timer._queue = self._queues[delay] = _Queue(delay)
         queue.timers.append(timer)
         self._push(queue)
+        return True
 
     def cancel(self, timer: Timer) -> bool:
         """Forget a timer; whether it was still pending."""

@@ -93,8 +93,8 @@ async def handle_messages(  # noqa: C901  # one body: a call costs as much as al
                     result = receive(item)
                     if result is not None and result.__class__ is CoroutineType:
                         await (result if guard is None else guard(result))
-                if number == look and items:
-                    look += min(number + 1, CLOCK_EVERY)
+                if number >= look and (items or context.signals):
+                    look = number + min(number + 1, CLOCK_EVERY)
                     if now() - began >= SLICE:
                         inbox.handled += 1
                         break

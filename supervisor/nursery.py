@@ -22,6 +22,7 @@ from supervisor.parking import uninterrupted
 __all__ = ["Nursery", "open_nursery"]
 
 Function = Callable[..., Coroutine[Any, Any, None]]
+_Work = tuple[Function, tuple[Any, ...], Context]
 
 
 class Nursery(Protocol):
@@ -87,7 +88,8 @@ class _TrioNursery:
 
 class _AsyncioNursery:
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], _Work] = {}
+        """What runs, and what it was begun with."""
         self._errors: list[BaseException] = []
         self._loop = asyncio.get_running_loop()
         self._owner = asyncio.current_task()
@@ -97,13 +99,22 @@ class _AsyncioNursery:
         return self
 
     def start(self, function: Function, *args: Any, name: str, context: Context) -> None:
+        self._begin((function, args, context), name)
+
+    def _begin(self, work: _Work, name: str) -> None:
+        function, args, context = work
         task = self._loop.create_task(function(*args), name=name, context=context)
-        self._tasks.add(task)  # the loop itself holds a task weakly
+        self._tasks[task] = work  # the loop itself holds a task weakly
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
+        work = self._tasks.pop(task)
+        if task.cancelled():
+            # Nothing that runs here lets a cancellation out: it came before the first step, as when asyncio.run() cancels all
+            # tasks, and was no more than that step. A life that never says how it ended would hang its tree.
+            self._begin(work, task.get_name())
+            return
+        error = task.exception()
         if error is not None:
             self._errors.append(error)
             for other in self._tasks:

@@ -181,6 +181,9 @@ class Place:
 
     def push(self, message: object) -> bool:
         """Take one message if that can be done now. Never waits, never raises."""
+        if message.__class__ in self.accepted and len(self.items) < self.room:
+            self.items.append(message)
+            return True
         if self.refusing or not self.takes(type(message)):
             self.runtime.dead_letter(self.path, message, self._why_refused())
             return False
@@ -220,12 +223,14 @@ class Place:
             self.items = queue.items
         outcome = queue.offer(item)
         if not self.room:
+            # Whoever is roused looks at the queue before he sleeps: more is simply appended. Said first: where tasks are eager,
+            # he has looked, and sleeps again, when `wake` returns.
+            if not self.refusing:
+                self.room = inbox.plain
             if self.rouse is None:
                 self.wake()
             else:
                 self.rouse()
-            if not self.refusing:
-                self.room = inbox.plain  # whoever was roused looks at the queue before he sleeps: more is simply appended
         if outcome is NOTHING:
             return True
         return self._overflowed(item, outcome)

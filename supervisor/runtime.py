@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context, ContextVar, copy_context
 from threading import get_ident
 from time import time as wall_time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 from anyio import CancelScope, get_cancelled_exc_class
@@ -34,6 +34,8 @@ __all__ = ["ENTROPY", "RUNTIMES", "Runtime"]
 ENTROPY: ContextVar[random.Random] = ContextVar("ENTROPY", default=random.SystemRandom())  # noqa: B039  # without state
 """Where a tree's id and its random numbers come from. A seeded test run puts its own here."""
 
+
+_UNSET: Final = object()
 
 DISCLOSED = 2_000
 """Characters of a message or a state in a crash report, at most."""
@@ -101,7 +103,8 @@ class Runtime:
 
     def same_variables(self, variables: Context) -> bool:
         """Whether nobody has changed what `variables()` gave."""
-        return variables == self._context
+        own = self._context  # compared one by one: a value that is merely equal is another, and its `==` may raise
+        return len(variables) == len(own) and all(own.get(one, _UNSET) is value for one, value in variables.items())
 
     def spawn(
         self, function: Callable[..., Coroutine[Any, Any, None]], *args: Any, name: str, variables: Context | None = None

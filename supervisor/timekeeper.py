@@ -57,8 +57,7 @@ class Timekeeper:
 
     def start(self, timer: Timer, delay: float) -> None:
         """Have a timer's action done in `delay` seconds, a number, in the tree's own thread: both were checked."""
-        self._agenda.put(timer, self._now(), delay)
-        if timer.when < self._sleeps_until:
+        if self._agenda.put(timer, self._now(), delay) and timer.when < self._sleeps_until:
             assert self._scope is not None  # noqa: S101  # it sleeps in one
             self._scope.deadline = self._sleeps_until = timer.when
 

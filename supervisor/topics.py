@@ -6,14 +6,15 @@ told once, as `Skipped(count)`, what it missed.
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable
+from threading import get_ident
 from typing import Any, Generic, Protocol, TypeVar
 
 from attrs import frozen
 
 from supervisor.checks import check_kind
 from supervisor.messages import Skipped, Undelivered
-from supervisor.parking import check_thread
+from supervisor.parking import refuse_thread
 from supervisor.reader import Buffer, Reader
 
 __all__ = ["DEAD_LETTERS", "Carries", "Subscriber", "Subscription", "Topic", "Topics", "check_topic"]
@@ -72,7 +73,9 @@ class Topics:
 
     def __init__(self) -> None:
         self._subscribers: dict[str, dict[Subscriber[Any], None]] = {}
-        self._home = threading.get_ident()
+        self._pushes: dict[str, tuple[Callable[[Any], bool], ...]] = {}
+        """How to reach the subscribers of a topic, made when it is published to; gone when they change."""
+        self._home = get_ident()
 
     def publish(self, topic: Topic[M], message: M) -> int:
         """Hand a message to every subscriber, in order of subscription. Returns how many took it.
@@ -81,27 +84,34 @@ class Topics:
             RuntimeError: there are some, and this is another thread than the tree's. None got it.
         """
         try:
-            subscribers = self._subscribers.get(topic.key)
+            key = topic.key
         except AttributeError:
             check_topic(topic, "publish()")
             raise
-        if subscribers is None:
-            return 0
-        check_thread(self._home)
+        pushes = self._pushes.get(key)
+        if pushes is None:
+            subscribers = self._subscribers.get(key)
+            if subscribers is None:
+                return 0
+            pushes = self._pushes[key] = tuple(subscriber.push for subscriber in subscribers)
+        if get_ident() != self._home:
+            refuse_thread()
         taken = 0
-        for subscriber in tuple(subscribers):
-            taken += subscriber.push(message)
+        for push in pushes:
+            taken += push(message)
         return taken
 
     def subscribe(self, topic: Topic[M], subscriber: Subscriber[M]) -> None:
         """Add a subscriber; twice is once."""
         self._subscribers.setdefault(topic.key, {})[subscriber] = None
+        self._pushes.pop(topic.key, None)
 
     def unsubscribe(self, topic: Topic[M], subscriber: Subscriber[M]) -> None:
         """Take a subscriber out; nothing happens if it is not in."""
         subscribers = self._subscribers.get(topic.key)
         if subscribers is not None:
             subscribers.pop(subscriber, None)
+            self._pushes.pop(topic.key, None)
             if not subscribers:
                 del self._subscribers[topic.key]
 
