@@ -5,13 +5,9 @@ A figure that misses its target is a figure, and the exit code stays 0. It is 1 
 
 from __future__ import annotations
 
-import os
-import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +21,7 @@ from benchmarks import books, frames, memory
 from benchmarks.framework import asks, crashes, crowd, fairness, imports, messages, snapshots, starting, steady, timers, topics
 from benchmarks.logs import log_to_stderr
 from benchmarks.loops import LOOPS, installed
+from benchmarks.machine import machine, versions
 from benchmarks.rounds import CaseFailed, Figure, Options
 
 __all__ = ["CASES", "main"]
@@ -48,9 +45,10 @@ CASES: Mapping[str, Callable[[Options], list[Figure]]] = {
     "books": books.run,
     "memory": memory.run,
 }
-LIBRARIES = ("anyio", "trio", "uvloop", "websockets", "msgspec", "attrs", "structlog")
 WIDE = 200
 """Columns of the table where there is no terminal."""
+REPORT = Path("build/bench.json")
+"""Where the figures of all cases are written when nothing else is said."""
 _DEFAULTS = Options()
 
 app = App(name="python -m benchmarks", help="Figures as ratios to a floor measured in the same run.")
@@ -65,7 +63,7 @@ def bench(
     limit: int | None = None,
     loops: str = ",".join(_DEFAULTS.loops),
     scale: float = _DEFAULTS.scale,
-    json: Annotated[Path | None, Parameter(help="also write the figures to this file")] = None,
+    json: Annotated[Path | None, Parameter(help="write the figures to this file; of all cases, to build/bench.json")] = None,
 ) -> int:
     """Run all cases, or those that are named.
 
@@ -101,6 +99,8 @@ def bench(
     console.print(f"{machine()}; CPU time of the process, median of {rounds} rounds (min to max)", highlight=False)
     for failure in (*skipped, *failures):
         console.print(failure, style="red", highlight=False)
+    if json is None and not cases:
+        json = REPORT
     if json is not None:
         report = {
             "at": datetime.now(UTC),
@@ -111,7 +111,9 @@ def bench(
             "failures": failures,
             "skipped": skipped,
         }
+        json.parent.mkdir(parents=True, exist_ok=True)
         json.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
+        console.print(f"written to {json}", highlight=False)
     return 1 if failures else 0
 
 
@@ -153,22 +155,6 @@ def table(figures: Mapping[str, Sequence[Figure]]) -> Table:
 
 
 _REACHED = {True: "[green]yes[/]", False: "[red]no[/]", None: ""}
-
-
-def versions() -> dict[str, str]:
-    """Of the libraries that matter, as far as they are installed."""
-    found = {}
-    for name in LIBRARIES:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
-
-
-def machine() -> str:
-    """Where the figures were taken."""
-    libraries = ", ".join(f"{name} {number}" for name, number in versions().items())
-    python = f"{platform.python_implementation()} {platform.python_version()}"
-    return f"{python}, {libraries}, {platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
 
 
 def main() -> None:

@@ -30,6 +30,8 @@ MOST = 120.0
 """MiB."""
 STEEPEST = 1.0
 """MiB per minute: what a line through a minute of samples shows where nothing grows."""
+LONG_ENOUGH = 180.0
+"""Seconds from which on a slope is told: for two minutes each fault is the first of its kind, and that looks like growth."""
 WARM_UP = 2 / 3
 """Share of the run that is not looked at for growth: for two minutes of faults the allocator's pools still fill."""
 SAMPLE_EVERY = 0.25
@@ -102,15 +104,13 @@ def run(options: Options) -> list[Figure]:
 
 def _figures(backend: str, watched: Watched, seconds: float) -> list[Figure]:
     sizes = [size for _, size in watched.samples]
-    warm = [(at / 60, size) for at, size in watched.samples if at >= seconds * WARM_UP]
-    slope = statistics.linear_regression(*zip(*warm, strict=True)).slope
     finished = watched.finished
     done = f"{finished.events:,} events, {finished.phases} phases, {finished.restarts} restarts"
     floor, most = Spread.of([watched.floor]), Spread.of([max(sizes)])
-    return [
+    figures = [
         Figure(
             case=f"{backend}, maximum",
-            done=done,
+            done=done if seconds >= LONG_ENOUGH else f"{done}; whether it grows takes --seconds {LONG_ENOUGH:g}",
             unit="MiB",
             value=most,
             floor=floor,
@@ -118,15 +118,20 @@ def _figures(backend: str, watched: Watched, seconds: float) -> list[Figure]:
             floor_is="the same process, idle",
             target=MOST,
             decimals=1,
-        ),
-        Figure(
-            case=f"{backend}, slope",
-            done=f"the last {seconds * (1 - WARM_UP):.0f} s of it",
-            unit="MiB/min",
-            value=Spread.of([slope]),
-            target=STEEPEST,
-        ),
+        )
     ]
+    if seconds >= LONG_ENOUGH:
+        warm = [(at / 60, size) for at, size in watched.samples if at >= seconds * WARM_UP]
+        figures.append(
+            Figure(
+                case=f"{backend}, slope",
+                done=f"the last {seconds * (1 - WARM_UP):.0f} s of it",
+                unit="MiB/min",
+                value=Spread.of([statistics.linear_regression(*zip(*warm, strict=True)).slope]),
+                target=STEEPEST,
+            )
+        )
+    return figures
 
 
 def _expect(kind: type[T], line: str) -> T:

@@ -30,6 +30,7 @@ __all__ = [
     "alternate",
     "interleave",
     "must",
+    "must_measure",
 ]
 
 K = TypeVar("K")
@@ -51,6 +52,17 @@ def must(done: int, whole: int, what: str) -> None:
         raise CaseFailed(f"{what}: {done:,} of {whole:,}")
 
 
+def must_measure(samples: Iterable[Sample], what: str) -> None:
+    """Refuse to divide by what is too little for its clock.
+
+    Raises:
+        CaseFailed
+    """
+    for sample in samples:
+        if not sample.each:
+            raise CaseFailed(f"{what}: {sample.done:,} cost nothing that can be measured; try a larger --scale")
+
+
 @frozen(kw_only=True)
 class Options:
     """What can be chosen for a run."""
@@ -60,7 +72,7 @@ class Options:
     """Where recorded traffic lies; where there is none, generated traffic is used."""
     limit: int | None = None
     """Frames per round at most; None: all there are."""
-    seconds: float = 180.0
+    seconds: float = 60.0
     """How long memory is watched."""
     loops: tuple[str, ...] = ("trio", "asyncio", "uvloop")
     """Where the framework is measured."""
@@ -193,7 +205,12 @@ class Pair:
 
     @property
     def ratio(self) -> Spread:
-        """Cost per unit of work, as a multiple of the floor's."""
+        """Cost per unit of work, as a multiple of the floor's.
+
+        Raises:
+            CaseFailed: a floor measured nothing.
+        """
+        must_measure(self.floors, "the floor")
         return Spread.of(case.each / floor.each for case, floor in zip(self.cases, self.floors, strict=True))
 
     @property

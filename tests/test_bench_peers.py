@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.peers import __main__ as program
-from benchmarks.peers import environments, harness, on_erlang
+from benchmarks.peers import environments, floors, harness, on_erlang, trio_floors
 from benchmarks.peers.__main__ import Measuring, RunFailed
 from benchmarks.peers.environments import PEERS, NotHere, Peer
 from benchmarks.peers.harness import CASES, Latencies, Measured, Plan, WorkNotDone
@@ -20,8 +20,8 @@ from benchmarks.rounds import Spread
 
 FOLDER = Path(harness.__file__).parent
 SCRIPTS = sorted({peer.script.rpartition(".")[2] for peer in PEERS} - {"on_erlang"})
-ANYWHERE = {"harness", "floors"}
-"""Modules of ours that a peer's script may import: they need nothing but the standard library."""
+ANYWHERE = {"harness", "floors", "trio_floors"}
+"""Modules of ours that a peer's script may import: they need nothing but the standard library, and trio where a peer has it."""
 
 
 # ---- arithmetic
@@ -88,6 +88,23 @@ def test_the_floor_of_erlang_is_measured_before_and_after() -> None:
 @pytest.mark.parametrize(("line", "round_"), [("[10, 0.5]", Measured(10, 0.5)), ("[0.1,0.2,0.3]", Latencies([0.1, 0.2, 0.3]))])
 def test_what_erlang_prints_is_a_round(line: str, round_: harness.Round) -> None:
     assert on_erlang.parsed(line) == round_
+
+
+# ---- the floors
+
+
+@pytest.mark.real_time
+def test_a_floor_does_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trio_floors, "SWITCHES", 300)
+    monkeypatch.setattr(trio_floors, "CRASHES", 5)
+    assert floors.deque_and_call(10, 2000).done == 2000
+    assert [floor(200).done for floor in (floors.asyncio_switches, floors.thread_switches)] == [100, 100]
+    assert [floor(200).done for floor in (floors.asyncio_served, floors.thread_served)] == [200, 200]
+    assert (trio_floors.switches().done, trio_floors.served().done) == (150, 300)
+    assert (floors.asyncio_started(20).done, floors.threads_started(3).done, trio_floors.started(20).done) == (20, 3, 20)
+    for replaced in (floors.asyncio_replaced(5), floors.threads_replaced(5), trio_floors.replaced()):
+        assert len(replaced.seconds) == 5
+        assert all(0 < took < 10 for took in replaced.seconds)
 
 
 # ---- no case is left out

@@ -13,7 +13,7 @@ import trio
 from rich.console import Console
 
 from benchmarks import __main__ as program
-from benchmarks import books, frames, memory
+from benchmarks import books, frames, machine, memory
 from benchmarks.books import Course
 from benchmarks.framework import (
     asks,
@@ -32,7 +32,7 @@ from benchmarks.framework import (
 from benchmarks.framework.quantities import QUANTITIES
 from benchmarks.framework.trees import Counter, Tick
 from benchmarks.loops import LOOPS, Gate, installed
-from benchmarks.rounds import CaseFailed, Figure, Measured, Options, Spread, interleave
+from benchmarks.rounds import CaseFailed, Figure, Measured, Options, Pair, Spread, interleave
 from benchmarks.traffic import Traffic, generated, traffic
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
@@ -65,6 +65,37 @@ def test_floor_and_case_alternate_and_the_first_round_does_not_count() -> None:
     assert order == ["floor", "a", "floor", "b"] * 3
     assert pairs["a"].ratio == Spread(2.0, 2.0, 2.0)
     assert pairs["b"].ratio == Spread(3.0, 3.0, 3.0)
+
+
+def test_a_floor_that_measured_nothing_is_no_figure() -> None:
+    with pytest.raises(CaseFailed, match="the floor: 10 cost nothing that can be measured; try a larger --scale"):
+        _ = Pair([Measured(10, 1.0)], [Measured(10, 0.0)]).ratio
+
+
+def test_a_rate_of_no_time_is_no_figure_but_a_size_of_nothing_is() -> None:
+    floor, nothing = {"deque and call": Measured(10, 1.0)}, Measured(10, 0.0)
+    with pytest.raises(CaseFailed, match="tell 10→1: 10 cost nothing"):
+        trials.figure_of("tell 10→1", "trio", [(floor, {"tell 10→1": nothing})])
+    with pytest.raises(CaseFailed, match="tell 10→1: deque and call: 10 cost nothing"):
+        trials.figure_of("tell 10→1", "trio", [({"deque and call": nothing}, {"tell 10→1": Measured(10, 1.0)})])
+    idle = "memory of an idle actor"
+    assert trials.figure_of(idle, "trio", [({"bare nursery, idle": Measured(1, 9.0)}, {idle: nothing})]).value.median == 0
+
+
+def test_each_percentile_is_compared_with_the_same_of_its_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def by_hand(*_: object) -> list[float]:
+        return [1.0] * 98 + [50.0, 1000.0]
+
+    monkeypatch.setattr(crashes, "restarted_by_hand", by_hand)
+    readings = LOOPS["asyncio"].run(crashes._by_hand, 100, LOOPS["asyncio"])
+    assert {name.rpartition(", ")[2]: reading.each for name, reading in readings.items()} == {
+        "p50": 1.0,
+        "p99": pytest.approx(59.5),
+        "worst": 1000.0,
+    }
+    for name, quantity in QUANTITIES.items():
+        if name.startswith("crash to next message"):
+            assert quantity.floor.rpartition(", ")[2] == name.rpartition(", ")[2]
 
 
 def test_frames_come_through_to_a_subscription_and_to_an_actor_on_both_loops(
@@ -110,10 +141,19 @@ def test_recorded_traffic_is_preferred(recorded: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="/proc/self/statm does not exist: memory needs Linux")
 def test_memory_watches_a_bot_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "BACKENDS", ("trio",))
+    monkeypatch.setattr(memory, "LONG_ENOUGH", 2.0)
     most, slope = memory.run(Options(seconds=2.5))
     assert most.floor is not None
     assert most.value.median >= most.floor.median > 1.0
     assert (most.unit, slope.unit) == ("MiB", "MiB/min")
+
+
+def test_a_slope_of_too_short_a_time_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = memory.Watched(50.0, [(0.0, 50.0), (1.0, 60.0), (2.0, 70.0)], memory.Finished(1, 1, 1))
+    monkeypatch.setattr(memory, "watch", lambda backend, seconds: watched)
+    figures = memory.run(Options(seconds=60.0))
+    assert [figure.case for figure in figures] == ["trio, maximum", "asyncio, maximum"]
+    assert figures[0].done.endswith("; whether it grows takes --seconds 180")
 
 
 # ---- the framework's cases
@@ -127,7 +167,7 @@ FRAMEWORK: dict[Callable[[Options], list[Figure]], str] = {
     asks.ring: "20 hops",
     starting.start: "20 actors, 20 actors, 20 actors, 20 actors",
     crowd.crowd: ", ".join(["100 actors"] * 7),
-    crashes.crash: ", ".join(["10 crashes"] * 7),
+    crashes.crash: ", ".join(["10 crashes"] * 10),
     snapshots.snapshot: "5 snapshots",
     topics.publish: "100 deliveries, 200 deliveries, 200 deliveries",
     timers.timer: "20 timers, 20 timers, 20 timers",
@@ -290,6 +330,42 @@ def test_the_program_prints_a_table_and_writes_json(
     assert "books: generated" in capsys.readouterr().out
     report = msgspec.json.decode((tmp_path / "figures.json").read_bytes())
     assert [line["case"] for line in report["figures"]["books"]] == ["generated"]
+
+
+def test_all_cases_are_written_to_a_file_also_when_none_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(program, "log_to_stderr", lambda least: None)
+    one = Figure(case="a", done="1", unit="s", value=Spread(1, 1, 1))
+    monkeypatch.setattr(program, "CASES", {"fine": lambda options: [one]})
+    assert program.bench("fine") == 0
+    assert list(tmp_path.iterdir()) == []
+    assert program.bench() == 0
+    assert f"written to {program.REPORT}" in capsys.readouterr().out
+    assert msgspec.json.decode((tmp_path / program.REPORT).read_bytes())["machine"] == machine.machine()
+
+
+CPUINFO = "processor\t: 0\nmodel\t\t: 1\nmodel name\t: AMD   EPYC | a\n\nprocessor\t: 1\nmodel name\t: another\n"
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        (CPUINFO, "AMD EPYC a"),
+        ("Hardware : BCM2835\nModel : Raspberry Pi 5\n", "Raspberry Pi 5"),
+        (f"model name: {'x' * 500}", "x" * 80),
+        ("no such field", "unknown processor"),
+        (None, "unknown processor"),
+    ],
+)
+def test_the_processor_is_named(told: str | None, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(machine.platform, "processor", lambda: "")
+    if told is not None:
+        (tmp_path / "cpuinfo").write_text(told, encoding="utf-8")
+    assert machine.processor() == name
+    assert machine.machine().endswith(name)
 
 
 def test_an_unknown_case_is_named(capsys: pytest.CaptureFixture[str]) -> None:

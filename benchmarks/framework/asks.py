@@ -143,11 +143,13 @@ async def going_round(members: int, hops: int, loop: Loop) -> Readings:
 
 
 async def _switches(count: int, loop: Loop) -> Readings:
+    """Cancellation: both end."""
     switched = await task_switches(loop, 2 * count)
     return {SWITCHES: Measured(count, switched.seconds), SWITCH: switched}
 
 
 async def _served(askers: int, count: int, loop: Loop) -> Readings:
+    """Cancellation: all end."""
     return {SERVED: await served_by_hand(loop, askers, count)}
 
 

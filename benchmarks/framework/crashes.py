@@ -110,7 +110,8 @@ def percentile(times: Sequence[float], which: int) -> Taken:
 
 
 def _percentiles(name: str, times: Sequence[float]) -> Readings:
-    return {f"{name}, p{which}": percentile(times, which) for which in (50, 99)}
+    worst = Taken(len(times), max(times))
+    return {f"{name}, p50": percentile(times, 50), f"{name}, p99": percentile(times, 99), f"{name}, worst": worst}
 
 
 async def alone(kind: type[Bare | Hooked], name: str, count: int, loop: Loop) -> Readings:
@@ -129,7 +130,8 @@ async def among(siblings: int, count: int, loop: Loop) -> Readings:
 
 
 async def _by_hand(count: int, loop: Loop) -> Readings:
-    return {CRASHED: percentile(await restarted_by_hand(loop, count, time.perf_counter), 50)}
+    """Cancellation: it ends."""
+    return _percentiles(CRASHED, await restarted_by_hand(loop, count, time.perf_counter))
 
 
 def crash(options: Options) -> list[Figure]:

@@ -31,6 +31,8 @@ from supervisor import ChildStarted, Supervisor, SupervisorSpec, run
 __all__ = ["Crowd", "crowd"]
 
 WARM = 200
+ROUNDS_PER_CROWD = 4
+"""One round is taken for so many that are asked for, and one at least: it takes two minutes."""
 WITHIN = 300.0
 """Seconds that the process may take."""
 
@@ -79,6 +81,7 @@ async def ready(count: int, loop: Loop) -> Crowd:
 
 
 async def _tree(kind: Callable[[], Counter | Ready], count: int, loop: Loop, told: int) -> Crowd:
+    """Cancellation: the tree is stopped."""
     await started(kind, kind().tally, WARM, loop, told=WARM if told else 0)
     before = resident()
     starting, size, stopping = await started(kind, kind().tally, count, loop, resident, told)
@@ -160,7 +163,8 @@ def crowd(options: Options) -> list[Figure]:
     """
     count = options.count(100_000, 100)
     # Each side is a process: there is nothing to warm.
-    return compare("crowd", partial(_floor, count), partial(_case, count), evolve(options, warming=0), most=2)
+    most = max(1, options.rounds // ROUNDS_PER_CROWD)
+    return compare("crowd", partial(_floor, count), partial(_case, count), evolve(options, warming=0), most=most)
 
 
 if __name__ == "__main__":

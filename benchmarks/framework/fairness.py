@@ -109,6 +109,7 @@ async def flooded(count: int, loop: Loop) -> Readings:
 
 
 async def _alone(count: int, loop: Loop) -> Readings:
+    """Cancellation: the tree is stopped."""
     polite, _ = await beside(count, loop, flooding=False)
     return {
         f"{ALONE}, latency": percentile(polite.latencies, 99),

@@ -156,18 +156,22 @@ async def channel(count: int, loop: Loop) -> Readings:
 
 
 async def _call(count: int, receivers: int, loop: Loop) -> Readings:
+    """Cancellation: there is no checkpoint."""
     return {CALL: deque_and_call(TICK, count, receivers)}
 
 
 async def _await(count: int, loop: Loop) -> Readings:
+    """Cancellation: there is no checkpoint."""
     return {AWAIT: await deque_and_await(TICK, count)}
 
 
 async def _switch(count: int, loop: Loop) -> Readings:
+    """Cancellation: both end."""
     return {SWITCH: await task_switches(loop, count)}
 
 
 async def _by_hand(count: int, loop: Loop) -> Readings:
+    """Cancellation: both end."""
     measured: Measured = await hand_over(loop, TICK, count, 128)
     return {BY_HAND: measured}
 

@@ -108,6 +108,7 @@ async def starting(count: int, loop: Loop) -> Readings:
 
 
 async def _nursery(count: int, loop: Loop) -> Readings:
+    """Cancellation: all end."""
     starting, _, stopping = await parked_tasks(loop, count, lambda: 0.0)
     return {NURSERY: starting, f"{NURSERY}, end": stopping}
 

@@ -85,6 +85,7 @@ async def ticking(pending: int, count: int, loop: Loop) -> Readings:
 
 
 async def _heap(pending: int, count: int, loop: Loop) -> Readings:
+    """Cancellation: there is no checkpoint."""
     setting, cancelling, firing = heap_of_deadlines(pending, count)
     return {f"{HEAP}, set": setting, f"{HEAP}, cancel": cancelling, f"{HEAP}, fire": firing}
 

@@ -52,6 +52,7 @@ async def published(name: str, subscribers: int, count: int, loop: Loop) -> Read
 
 
 async def _floor(subscribers: int, count: int, loop: Loop) -> Readings:
+    """Cancellation: there is no checkpoint."""
     return {CALL: deque_and_call(TICK, count, subscribers)}
 
 

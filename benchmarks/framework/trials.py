@@ -10,7 +10,7 @@ from attrs import frozen
 
 from benchmarks.framework.quantities import QUANTITIES
 from benchmarks.loops import LOOPS, Loop, installed
-from benchmarks.rounds import CaseFailed, Figure, Options, Pair, Sample, Spread, alternate
+from benchmarks.rounds import CaseFailed, Figure, Options, Pair, Sample, Spread, alternate, must_measure
 
 __all__ = ["Readings", "Side", "Trial", "compare", "figure_of", "figures_of"]
 
@@ -80,6 +80,9 @@ def compare(
         case: the same; what it reads is named as in `QUANTITIES`.
         options: which loops, and how many rounds.
         most: rounds at most; None: as many as are asked for.
+
+    Raises:
+        CaseFailed: one did not do its work.
     """
     loops = [LOOPS[loop] for loop in options.loops if installed(loop)]
     sides = {f"{name}, {loop.name}": (partial(floor, loop), partial(case, loop)) for loop in loops}
@@ -97,11 +100,17 @@ def figure_of(name: str, loop: str, rounds: Sequence[tuple[Readings, Readings]])
         name: a key of `QUANTITIES`.
         loop: where it was measured.
         rounds: of that loop.
+
+    Raises:
+        CaseFailed: a floor measured nothing, or a rate would be of no time.
     """
     quantity = QUANTITIES[name]
     unit = quantity.unit
     cases = [case[name] for _, case in rounds]
     floors = [floor[quantity.floor] for floor, _ in rounds] if quantity.floor else []
+    must_measure(floors, f"{name}: {quantity.floor}")
+    if unit.rate:
+        must_measure(cases, name)
     return Figure(
         case=name,
         loop=loop,

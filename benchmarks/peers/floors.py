@@ -1,4 +1,7 @@
-"""The least code that could do the work, in the peer's own process: a deque and a call, threads, tasks of asyncio."""
+"""The least code that could do the work, in the peer's own process: a deque and a call, threads, tasks of asyncio.
+
+They are of the same kind as those of `benchmarks/floors.py` and `task_floors.py`, so that ratios can be compared across peers.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from collections import deque
 from functools import partial
 from queue import SimpleQueue
 
-from benchmarks.peers.harness import BURST, Latencies, Measured, Stopwatch, check
+from benchmarks.peers.harness import ASKERS, BURST, Latencies, Measured, Stopwatch, check
 
 CALLS = 200_000
 SWITCHES = 20_000
@@ -25,19 +28,21 @@ class Handler:
         self.handled = 0
 
     def receive(self, message: int) -> None:
+        """Count."""
         self.handled += 1
 
 
-def deque_and_call(calls: int = CALLS) -> Measured:
-    """Bursts go into a deque, and come out of it one by one, each with a call."""
-    stopwatch, box, handler = Stopwatch(), deque[int](), Handler()
-    put, take, receive = box.append, box.popleft, handler.receive
+def deque_and_call(receivers: int = 1, calls: int = CALLS) -> Measured:
+    """Bursts go into the deque of each receiver, and come out of it one by one, each with a call."""
+    stopwatch, boxes, handler = Stopwatch(), [deque[int]() for _ in range(receivers)], Handler()
     stopwatch.start()
-    for _ in range(calls // BURST):
-        for number in range(BURST):
-            put(number)
-        while box:
-            receive(take())
+    for _ in range(calls // (BURST * receivers)):
+        for box in boxes:
+            for number in range(BURST):
+                box.append(number)
+        for box in boxes:
+            while box:
+                handler.receive(box.popleft())
     measured = stopwatch.stop(calls)
     check(handler.handled, calls, "calls of the floor")
     return measured
@@ -76,46 +81,142 @@ def threads_started(count: int) -> Measured:
     return measured
 
 
+def thread_served(count: int = 4_000) -> Measured:
+    """As many questions as there are askers are put to a thread at once; then all the answers are taken."""
+    stopwatch, there, back = Stopwatch(), SimpleQueue[int](), SimpleQueue[int]()
+
+    def serve() -> None:
+        for _ in range(count):
+            back.put(there.get())
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    stopwatch.start()
+    for _ in range(count // ASKERS):
+        for number in range(ASKERS):
+            there.put(number)
+        for _ in range(ASKERS):
+            back.get()
+    measured = stopwatch.stop(count)
+    thread.join()
+    return measured
+
+
 def threads_replaced(count: int = CRASHES) -> Latencies:
-    """A thread that ends starts the next, which tells us."""
-    told = threading.Event()
-    seconds = []
+    """A thread that ends starts the next, which takes what comes after."""
+    box, told, seconds, crashed = SimpleQueue[str](), threading.Event(), list[float](), 0.0
 
-    def first() -> None:
-        threading.Thread(target=told.set).start()
+    def life() -> None:
+        nonlocal crashed
+        while (message := box.get()) != "end":
+            if message == "crash":
+                crashed = time.perf_counter()
+                threading.Thread(target=life).start()
+                return
+            seconds.append(time.perf_counter() - crashed)
+            told.set()
 
+    threading.Thread(target=life).start()
     for _ in range(count):
-        began = time.perf_counter()
-        threading.Thread(target=first).start()
+        box.put("crash")
+        box.put("next")
         told.wait()
-        seconds.append(time.perf_counter() - began)
         told.clear()
+    box.put("end")
     return Latencies(seconds)
 
 
-def asyncio_switches(count: int = SWITCHES) -> Measured:
-    """Two tasks of asyncio take turns: as often as two switches, which is what a question and its answer need."""
+class Gate:
+    """Where one task of asyncio waits for another."""
 
-    async def turns() -> None:
-        for _ in range(count // 2):
-            await asyncio.sleep(0)
+    __slots__ = ("_future",)
+
+    async def wait(self) -> None:
+        """Wait until it is opened. Cancellation: atomic."""
+        self._future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await self._future
+
+    def open(self) -> None:
+        """Let who waits go on; somebody must wait."""
+        self._future.set_result(None)
+
+
+def asyncio_switches(count: int = SWITCHES) -> Measured:
+    """Two tasks of asyncio wake each other: two switches are what a question and its answer need."""
 
     async def both() -> Measured:
-        stopwatch = Stopwatch()
+        """Cancellation: both end."""
+        here, there, stopwatch = Gate(), Gate(), Stopwatch()
+
+        async def answer() -> None:
+            """Cancellation: ends it."""
+            for _ in range(count // 2):
+                await there.wait()
+                here.open()
+
+        task = asyncio.create_task(answer())
+        await asyncio.sleep(0)
         stopwatch.start()
-        await asyncio.gather(turns(), turns())
-        return stopwatch.stop(count // 2)
+        for _ in range(count // 2):
+            there.open()
+            await here.wait()
+        measured = stopwatch.stop(count // 2)
+        await task
+        return measured
 
     return asyncio.run(both())
+
+
+def asyncio_served(count: int = SWITCHES) -> Measured:
+    """As many tasks as there are askers put their gates into a deque and wait; one task opens them."""
+
+    async def served() -> Measured:
+        """Cancellation: all end."""
+        queue, work, stopwatch, answered, idle = deque[Gate](), Gate(), Stopwatch(), Handler(), True
+
+        async def serve() -> None:
+            """Cancellation: ends it."""
+            nonlocal idle
+            while answered.handled < count:
+                await work.wait()
+                idle = False
+                while queue:
+                    answered.receive(0)
+                    queue.popleft().open()
+                idle = True
+
+        async def ask() -> None:
+            """Cancellation: ends it."""
+            nonlocal idle
+            gate = Gate()
+            for _ in range(count // ASKERS):
+                queue.append(gate)
+                if idle:
+                    idle = False
+                    work.open()
+                await gate.wait()
+
+        server = asyncio.create_task(serve())
+        await asyncio.sleep(0)
+        stopwatch.start()
+        await asyncio.gather(*(ask() for _ in range(ASKERS)))
+        measured = stopwatch.stop(count)
+        await server
+        check(answered.handled, count, "questions of the floor")
+        return measured
+
+    return asyncio.run(served())
 
 
 def asyncio_started(count: int) -> Measured:
     """Tasks of asyncio that wait for the end."""
 
     async def started() -> Measured:
+        """Cancellation: all end."""
         stopwatch, end, running = Stopwatch(), asyncio.Event(), Handler()
 
         async def wait() -> None:
+            """Cancellation: ends it."""
             running.receive(0)
             await end.wait()
 
@@ -136,42 +237,47 @@ class Crash(Exception):
 
 
 def asyncio_replaced(count: int = CRASHES) -> Latencies:
-    """A task of asyncio takes what makes it raise; who awaits it starts the next, which takes what comes after."""
+    """A task in a group of its own dies of a message, and its successor in a new group handles the next one."""
 
     async def replaced() -> Latencies:
-        box, handled, seconds = asyncio.Queue[str](), asyncio.Event(), list[float]()
+        """Cancellation: all end."""
+        queue, gate, told, seconds, crashed = deque[bool](), Gate(), Gate(), list[float](), 0.0
 
         async def life() -> None:
+            """Cancellation: ends it."""
+            nonlocal crashed
             while True:
-                if await box.get() == "crash":
-                    raise Crash
-                handled.set()
+                while queue:
+                    if queue.popleft():
+                        crashed = time.perf_counter()
+                        raise Crash
+                    seconds.append(time.perf_counter() - crashed)
+                    told.open()
+                await gate.wait()
 
-        async def watch() -> None:
-            for _ in range(count):
+        async def supervise() -> None:
+            """Cancellation: ends it."""
+            while True:
                 try:
-                    await asyncio.create_task(life())
-                except Crash:
-                    continue
-            last = asyncio.create_task(life())
-            await handled.wait()
-            last.cancel()
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(life())
+                except* Crash:
+                    pass  # `continue` cannot stand here
 
-        watcher = asyncio.create_task(watch())
-        await asyncio.sleep(0)
+        task = asyncio.create_task(supervise())
+        for _ in range(3):
+            await asyncio.sleep(0)
         for _ in range(count):
-            began = time.perf_counter()
-            box.put_nowait("crash")
-            box.put_nowait("next")
-            await handled.wait()
-            seconds.append(time.perf_counter() - began)
-            if len(seconds) < count:
-                handled.clear()
-        await watcher
+            queue.extend((True, False))
+            gate.open()
+            await told.wait()
+        task.cancel()
+        check(len(seconds), count, "crashes of the floor")
         return Latencies(seconds)
 
     return asyncio.run(replaced())
 
 
 def asyncio_starts(count: int) -> partial[Measured]:
+    """A floor that starts so many."""
     return partial(asyncio_started, count)

@@ -97,7 +97,11 @@ OURS: Mapping[str, tuple[str, tuple[Taken, ...]]] = {
     "ask-in-turn": ("ask", (("ask in turn", "ask-in-turn", 1.0), ("ask, 100 at once", "ask-100", 1.0))),
     "crash": (
         "crash",
-        (("crash to next message, bare, p50", "crash-p50", 1.0), ("crash to next message, bare, p99", "crash-p99", 1.0)),
+        (
+            ("crash to next message, bare, p50", "crash-p50", 1.0),
+            ("crash to next message, bare, p99", "crash-p99", 1.0),
+            ("crash to next message, bare, worst", "crash-worst", 1.0),
+        ),
     ),
     "start-5k": ("start", (("start 5,000", "start-5k", 1.0),)),
     "start-100k": (

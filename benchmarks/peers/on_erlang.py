@@ -14,20 +14,20 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks.peers.floors import asyncio_replaced, asyncio_starts, asyncio_switches, deque_and_call
-from benchmarks.peers.harness import CASES, Latencies, Measured, Round, arguments, check, figures, say
+from benchmarks.peers.floors import asyncio_replaced, asyncio_served, asyncio_starts, asyncio_switches, deque_and_call
+from benchmarks.peers.harness import CASES, RECEIVERS, Latencies, Measured, Round, arguments, check, figures, say
 
 SOURCES = Path(__file__).parent / "erlang"
 MANY, MANY_MORE = 5_000, 100_000
 FLOORS: dict[str, tuple[Callable[[], Round] | None, str]] = {
     "tell-1-1": (deque_and_call, "gen_server:cast, a yield after each burst"),
     "tell-10-1": (deque_and_call, "gen_server:cast"),
-    "tell-1-1000": (deque_and_call, "gen_server:cast"),
+    "tell-1-1000": (partial(deque_and_call, RECEIVERS), "gen_server:cast"),
     "ask-in-turn": (asyncio_switches, "gen_server:call; the floor is two of asyncio's switches"),
-    "ask-100": (asyncio_switches, "gen_server:call; the floor is two of asyncio's switches"),
+    "ask-100": (asyncio_served, "gen_server:call; the floor is 100 of asyncio's tasks and a server, by hand"),
     "crash": (asyncio_replaced, "supervisor; the next life says that it is there; no report is logged; the floor is asyncio's"),
     "start-5k": (asyncio_starts(MANY), "simple_one_for_one; the floor is asyncio's tasks"),
-    "start-100k": (None, "simple_one_for_one"),
+    "start-100k": (asyncio_starts(MANY_MORE), "simple_one_for_one; the floor is asyncio's tasks"),
     "memory": (None, "erlang:memory(total), 100 k processes"),
     "stop": (None, "simple_one_for_one, 100 k processes"),
 }

@@ -17,6 +17,7 @@ from benchmarks.peers.floors import (
     CRASHES,
     Crash,
     asyncio_replaced,
+    asyncio_served,
     asyncio_starts,
     asyncio_switches,
     deque_and_call,
@@ -51,25 +52,35 @@ class Counter(Service):
         super().__init__()
         self.queue: asyncio.Queue[object] = asyncio.Queue()
         self.expected, self.handled, self.lives = expected, 0, 0
+        self.fell, self.took = 0.0, 0.0
         self.done = asyncio.Event()
 
     async def on_start(self) -> None:
+        """Cancellation: there is no checkpoint."""
         self.lives += 1
 
     @Service.task
     async def take(self) -> None:
+        """Cancellation: ends it."""
         get = self.queue.get
         while not self.should_stop:
             self.receive(await get())
 
     def receive(self, message: object) -> None:
-        if message == "crash":
-            raise Crash
+        if isinstance(message, str):
+            self.crash_or_tell(message)
         self.handled += 1
         if isinstance(message, asyncio.Future):
             message.set_result(self.handled)
         if self.handled == self.expected:
             self.done.set()
+
+    def crash_or_tell(self, message: str) -> None:
+        """Crash, or note how long that took."""
+        if message == "crash":
+            self.fell = time.perf_counter()
+            raise Crash
+        self.took = time.perf_counter() - self.fell
 
     def ask(self) -> asyncio.Future[int]:
         answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -85,6 +96,7 @@ def supervisor_of(counters: list[Counter]) -> OneForOneSupervisor:
 
 @asynccontextmanager
 async def supervised(*counters: Counter) -> AsyncIterator[None]:
+    """Cancellation: they are stopped."""
     supervisor = supervisor_of(list(counters))
     await supervisor.start()
     await asyncio.sleep(0.01)  # until its own task waits: a crash before that is seen five seconds later
@@ -95,6 +107,7 @@ async def supervised(*counters: Counter) -> AsyncIterator[None]:
 
 
 async def tell_1_1() -> Measured:
+    """Cancellation: what it opened ends."""
     counter, stopwatch = Counter(TELLS), Stopwatch()
     async with supervised(counter):
         stopwatch.start()
@@ -107,9 +120,11 @@ async def tell_1_1() -> Measured:
 
 
 async def tell_10_1() -> Measured:
+    """Cancellation: what it opened ends."""
     counter, stopwatch = Counter(TELLS), Stopwatch()
 
     async def sender() -> None:
+        """Cancellation: ends it."""
         for _ in range(TELLS // SENDERS // BURST):
             for number in range(BURST):
                 counter.queue.put_nowait(number)
@@ -123,20 +138,20 @@ async def tell_10_1() -> Measured:
 
 
 async def tell_1_1000() -> Measured:
-    each, stopwatch = TELLS // RECEIVERS, Stopwatch()
-    counters = [Counter(each) for _ in range(RECEIVERS)]
+    """Cancellation: what it opened ends."""
+    stopwatch, counters = Stopwatch(), [Counter(BURST) for _ in range(RECEIVERS)]
     async with supervised(*counters):
         stopwatch.start()
-        for number in range(each):
-            for counter in counters:
+        for counter in counters:
+            for number in range(BURST):
                 counter.queue.put_nowait(number)
-            await asyncio.sleep(0)
         for counter in counters:
             await counter.done.wait()
-        return stopwatch.stop(TELLS)
+        return stopwatch.stop(RECEIVERS * BURST)
 
 
 async def ask_in_turn() -> Measured:
+    """Cancellation: what it opened ends."""
     counter, stopwatch = Counter(), Stopwatch()
     async with supervised(counter):
         stopwatch.start()
@@ -146,9 +161,11 @@ async def ask_in_turn() -> Measured:
 
 
 async def ask_100() -> Measured:
+    """Cancellation: what it opened ends."""
     counter, stopwatch = Counter(), Stopwatch()
 
     async def asker() -> None:
+        """Cancellation: ends it."""
         for _ in range(ASKS // ASKERS):
             await counter.ask()
 
@@ -160,21 +177,22 @@ async def ask_100() -> Measured:
 
 
 async def crash() -> Latencies:
+    """Cancellation: what it opened ends."""
     counter, seconds = Counter(1), list[float]()
     async with supervised(counter):
         for _ in range(CRASHES):
             counter.handled = 0
             counter.done.clear()
-            began = time.perf_counter()
             counter.queue.put_nowait("crash")
             counter.queue.put_nowait("next")
             await counter.done.wait()
-            seconds.append(time.perf_counter() - began)
+            seconds.append(counter.took)
         check(counter.lives, CRASHES + 1, "lives")
     return Latencies(seconds)
 
 
 async def start(count: int) -> Measured:
+    """Cancellation: what it opened ends."""
     counters, stopwatch = [Counter() for _ in range(count)], Stopwatch()
     supervisor = OneForOneSupervisor(max_restarts=1e6, over=1.0)
     stopwatch.start()
@@ -187,6 +205,7 @@ async def start(count: int) -> Measured:
 
 
 async def memory() -> Measured:
+    """Cancellation: what it opened ends."""
     grown: list[Measured] = []
     with growth(MANY, grown):
         supervisor = supervisor_of([Counter() for _ in range(MANY)])
@@ -197,6 +216,7 @@ async def memory() -> Measured:
 
 
 async def stop() -> Measured:
+    """Cancellation: what it opened ends."""
     counters, stopwatch = [Counter() for _ in range(MANY)], Stopwatch()
     supervisor = supervisor_of(counters)
     await supervisor.start()
@@ -210,6 +230,7 @@ async def stop() -> Measured:
 
 def run(body: Callable[[], Awaitable[Round]]) -> Round:
     async def within() -> Round:
+        """Cancellation: as the case's own."""
         async with asyncio.timeout(PATIENCE):
             return await body()
 
@@ -217,13 +238,15 @@ def run(body: Callable[[], Awaitable[Round]]) -> Round:
 
 
 QUEUE = "an asyncio queue in a Service; a yield after 100"
-SWITCH = "the floor is two switches between tasks"
+SWITCH, SERVED = "the floor is two switches between tasks", "the floor is 100 tasks and a server, by hand"
 TABLE: Table = {
     "tell-1-1": Plan(partial(run, tell_1_1), deque_and_call, QUEUE),
     "tell-10-1": Plan(partial(run, tell_10_1), deque_and_call, QUEUE),
-    "tell-1-1000": Plan(partial(run, tell_1_1000), deque_and_call, "an asyncio queue in each Service; a yield after 1000"),
+    "tell-1-1000": Plan(
+        partial(run, tell_1_1000), partial(deque_and_call, RECEIVERS), "an asyncio queue in each Service", at_most=3
+    ),
     "ask-in-turn": Plan(partial(run, ask_in_turn), asyncio_switches, f"a future in the queue; {SWITCH}"),
-    "ask-100": Plan(partial(run, ask_100), asyncio_switches, f"a future in the queue; {SWITCH}"),
+    "ask-100": Plan(partial(run, ask_100), asyncio_served, f"a future in the queue; {SERVED}"),
     "crash": Plan(partial(run, crash), asyncio_replaced, "OneForOneSupervisor"),
     "start-5k": Plan(partial(run, partial(start, MANY)), asyncio_starts(MANY)),
     "start-100k": Plan(partial(run, partial(start, MANY_MORE)), asyncio_starts(MANY_MORE), at_most=1, warm=False),

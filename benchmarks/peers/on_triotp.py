@@ -33,10 +33,10 @@ from benchmarks.peers.harness import (
     growth,
     main,
 )
+from benchmarks.peers.trio_floors import replaced, served, started, switches
 
 TELLS = 10_000
 ASKS = 3_000
-SWITCHES = 10_000
 MANY = 5_000
 FEWER = 2_000
 """Where a round must not take ten seconds."""
@@ -51,25 +51,36 @@ class State:
     def __init__(self, expected: int = 0) -> None:
         self.handled, self.expected = 0, expected
         self.ready, self.done = trio.Event(), trio.Event()
-        self.lives = 0
+        self.lives, self.crashed, self.took = 0, 0.0, 0.0
 
 
 async def init(state: State) -> State:
+    """Cancellation: there is no checkpoint."""
     state.lives += 1
     state.ready.set()
     return state
 
 
 async def handle_cast(message: object, state: State) -> tuple[object, State]:
-    if message == "crash":
-        raise Crash
+    """Cancellation: there is no checkpoint."""
+    if isinstance(message, str):
+        crash_or_tell(message, state)
     state.handled += 1
     if state.handled == state.expected:
         state.done.set()
     return gen_server.NoReply(), state
 
 
+def crash_or_tell(message: str, state: State) -> None:
+    """Crash, or note how long that took."""
+    if message == "crash":
+        state.crashed = time.perf_counter()
+        raise Crash
+    state.took = time.perf_counter() - state.crashed
+
+
 async def handle_call(message: object, caller: object, state: State) -> tuple[object, State]:
+    """Cancellation: there is no checkpoint."""
     state.handled += 1
     return gen_server.Reply(payload=state.handled), state
 
@@ -79,6 +90,7 @@ def on_a_node(body: Callable[[], Awaitable[Any]]) -> Any:
     results: list[Any] = []
 
     async def start(_: object) -> None:
+        """Cancellation: ends it."""
         with trio.fail_after(PATIENCE):
             results.append(await body())
 
@@ -90,7 +102,7 @@ def on_a_node(body: Callable[[], Awaitable[Any]]) -> Any:
 
 @asynccontextmanager
 async def servers(*states: State) -> AsyncIterator[list[str]]:
-    """A supervisor with one server for each state; the names of the servers."""
+    """A supervisor with one server for each state; the names of the servers. Cancellation: they end."""
     names = [f"server-{number}" for number in range(len(states))]
     children = [
         supervisor.child_spec(id=name, task=gen_server.start, args=[SERVER, state, name])
@@ -105,6 +117,7 @@ async def servers(*states: State) -> AsyncIterator[list[str]]:
 
 
 async def tell_1_1() -> Measured:
+    """Cancellation: what it opened ends."""
     state, stopwatch = State(TELLS), Stopwatch()
     async with servers(state) as (name,):
         stopwatch.start()
@@ -116,9 +129,11 @@ async def tell_1_1() -> Measured:
 
 
 async def tell_10_1() -> Measured:
+    """Cancellation: what it opened ends."""
     state, stopwatch = State(TELLS), Stopwatch()
 
     async def sender(name: str) -> None:
+        """Cancellation: ends it."""
         for number in range(TELLS // SENDERS):
             await gen_server.cast(name, number)
 
@@ -131,19 +146,20 @@ async def tell_10_1() -> Measured:
 
 
 async def tell_1_1000() -> Measured:
-    each, stopwatch = TELLS // RECEIVERS, Stopwatch()
-    states = [State(each) for _ in range(RECEIVERS)]
+    """Cancellation: what it opened ends."""
+    stopwatch, states = Stopwatch(), [State(BURST) for _ in range(RECEIVERS)]
     async with servers(*states) as names:
         stopwatch.start()
-        for number in range(each):
-            for name in names:
+        for name in names:
+            for number in range(BURST):
                 await gen_server.cast(name, number)
         for state in states:
             await state.done.wait()
-        return stopwatch.stop(TELLS)
+        return stopwatch.stop(RECEIVERS * BURST)
 
 
 async def ask_in_turn() -> Measured:
+    """Cancellation: what it opened ends."""
     stopwatch = Stopwatch()
     async with servers(State()) as (name,):
         stopwatch.start()
@@ -153,9 +169,11 @@ async def ask_in_turn() -> Measured:
 
 
 async def ask_100() -> Measured:
+    """Cancellation: what it opened ends."""
     stopwatch, state = Stopwatch(), State()
 
     async def asker(name: str) -> None:
+        """Cancellation: ends it."""
         for number in range(ASKS // ASKERS):
             await gen_server.call(name, number)
 
@@ -169,7 +187,7 @@ async def ask_100() -> Measured:
 
 
 async def cast_when_there(name: str) -> None:
-    """Between two lives there is no mailbox: a caller has to try again."""
+    """Between two lives there is no mailbox: a caller has to try again. Cancellation: cuts it."""
     while True:
         try:
             await gen_server.cast(name, "next")
@@ -180,28 +198,29 @@ async def cast_when_there(name: str) -> None:
 
 
 async def crash() -> Latencies:
+    """Cancellation: what it opened ends."""
     state, seconds = State(1), list[float]()
     async with servers(state) as (name,):
         for _ in range(CRASHES):
             state.handled, state.done = 0, trio.Event()
-            began = time.perf_counter()
             await gen_server.cast(name, "crash")
             await cast_when_there(name)
             await state.done.wait()
-            seconds.append(time.perf_counter() - began)
+            seconds.append(state.took)
         check(state.lives, CRASHES + 1, "lives")
     return Latencies(seconds)
 
 
 @asynccontextmanager
 async def pool() -> AsyncIterator[str]:
-    """A supervisor whose children are started one by one."""
+    """A supervisor whose children are started one by one. Cancellation: what is in it ends."""
     async with trio.open_nursery() as nursery:
         yield await nursery.start(dynamic_supervisor.start, PLENTY)
         nursery.cancel_scope.cancel()
 
 
 async def start_children(into: str, states: list[State]) -> None:
+    """Cancellation: cuts it."""
     for number, state in enumerate(states):
         child = supervisor.child_spec(id=f"{number}", task=gen_server.start, args=[SERVER, state])
         await dynamic_supervisor.start_child(into, child)
@@ -210,6 +229,7 @@ async def start_children(into: str, states: list[State]) -> None:
 
 
 async def start() -> Measured:
+    """Cancellation: what it opened ends."""
     states, stopwatch = [State() for _ in range(MANY)], Stopwatch()
     async with pool() as into:
         stopwatch.start()
@@ -218,6 +238,7 @@ async def start() -> Measured:
 
 
 async def memory() -> Measured:
+    """Cancellation: what it opened ends."""
     grown: list[Measured] = []
     states = [State() for _ in range(FEWER)]
     async with pool() as into:
@@ -227,6 +248,7 @@ async def memory() -> Measured:
 
 
 async def stop() -> Measured:
+    """Cancellation: what it opened ends."""
     stopwatch = Stopwatch()
     async with pool() as into:
         await start_children(into, [State() for _ in range(FEWER)])
@@ -234,96 +256,15 @@ async def stop() -> Measured:
     return stopwatch.stop(FEWER)
 
 
-def switches() -> Measured:
-    """Two tasks of trio take turns: as often as two switches, which is what a question and its answer need."""
-
-    async def turns() -> None:
-        for _ in range(SWITCHES // 2):
-            await trio.lowlevel.checkpoint()
-
-    async def both() -> Measured:
-        stopwatch = Stopwatch()
-        stopwatch.start()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(turns)
-            nursery.start_soon(turns)
-        return stopwatch.stop(SWITCHES // 2)
-
-    return trio.run(both)  # type: ignore[no-any-return, unused-ignore]  # the trio of this environment has no types
-
-
-def tasks_started() -> Measured:
-    """A bare nursery."""
-
-    async def started() -> Measured:
-        stopwatch, states = Stopwatch(), [State() for _ in range(MANY)]
-
-        async def wait(state: State) -> None:
-            state.ready.set()
-            await state.done.wait()
-
-        async with trio.open_nursery() as nursery:
-            stopwatch.start()
-            for state in states:
-                nursery.start_soon(wait, state)
-            for state in states:
-                await state.ready.wait()
-            measured = stopwatch.stop(MANY)
-            nursery.cancel_scope.cancel()
-        return measured
-
-    return trio.run(started)  # type: ignore[no-any-return, unused-ignore]  # the trio of this environment has no types
-
-
-def tasks_replaced() -> Latencies:
-    """A bare nursery by hand: the task takes what makes it raise, the next takes what comes after."""
-
-    async def replaced() -> Latencies:
-        give, take = trio.open_memory_channel(10)
-        told: list[trio.Event] = []
-        seconds: list[float] = []
-
-        async def life() -> None:
-            async for message in take:
-                if message == "crash":
-                    raise Crash
-                told[-1].set()
-
-        async def watch() -> None:
-            while True:
-                try:
-                    async with trio.open_nursery() as nursery:
-                        nursery.start_soon(life)
-                except Crash:
-                    continue
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(watch)
-            await trio.lowlevel.checkpoint()
-            for _ in range(CRASHES):
-                told.append(trio.Event())
-                began = time.perf_counter()
-                give.send_nowait("crash")
-                give.send_nowait("next")
-                await told[-1].wait()
-                seconds.append(time.perf_counter() - began)
-            nursery.cancel_scope.cancel()
-        return Latencies(seconds)
-
-    return trio.run(replaced)  # type: ignore[no-any-return, unused-ignore]  # the trio of this environment has no types
-
-
 WAITS = "a cast waits until it is taken: mailboxes have no buffer"
 TABLE: Table = {
     "tell-1-1": Plan(partial(on_a_node, tell_1_1), deque_and_call, WAITS),
     "tell-10-1": Plan(partial(on_a_node, tell_10_1), deque_and_call, WAITS),
-    "tell-1-1000": Plan(partial(on_a_node, tell_1_1000), deque_and_call, WAITS),
+    "tell-1-1000": Plan(partial(on_a_node, tell_1_1000), partial(deque_and_call, RECEIVERS), WAITS, at_most=2, warm=False),
     "ask-in-turn": Plan(partial(on_a_node, ask_in_turn), switches, "the floor is two switches between tasks"),
-    "ask-100": Plan(partial(on_a_node, ask_100), switches, "the floor is two switches between tasks"),
-    "crash": Plan(
-        partial(on_a_node, crash), tasks_replaced, "no mailbox between two lives: the sender tries until there is one"
-    ),
-    "start-5k": Plan(partial(on_a_node, start), tasks_started, at_most=2, warm=False),
+    "ask-100": Plan(partial(on_a_node, ask_100), served, "the floor is 100 tasks and a server, by hand"),
+    "crash": Plan(partial(on_a_node, crash), replaced, "no mailbox between two lives: the sender tries until there is one"),
+    "start-5k": Plan(partial(on_a_node, start), partial(started, MANY), at_most=2, warm=False),
     "start-100k": Cannot("at the pace of start-5k, more than a minute for each round"),
     "memory": Plan(partial(on_a_node, memory), at_most=3, fresh=True),
     "stop": Plan(partial(on_a_node, stop), at_most=3, warm=False),

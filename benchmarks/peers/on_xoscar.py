@@ -13,7 +13,7 @@ from typing import Any
 
 import xoscar
 
-from benchmarks.peers.floors import asyncio_starts, asyncio_switches, deque_and_call
+from benchmarks.peers.floors import asyncio_served, asyncio_starts, asyncio_switches, deque_and_call
 from benchmarks.peers.harness import (
     ASKERS,
     BURST,
@@ -56,6 +56,7 @@ class Sender(xoscar.Actor):
     """Tells one other so many times."""
 
     async def go(self, uid: str, at: str, times: int) -> None:
+        """Cancellation: cuts it."""
         to = await xoscar.actor_ref(uid=uid, address=at)
         for number in range(times):
             await to.add.tell(number)
@@ -63,29 +64,31 @@ class Sender(xoscar.Actor):
 
 @asynccontextmanager
 async def pool() -> AsyncIterator[str]:
-    """One process; the address at which its actors are."""
+    """One process; the address at which its actors are. Cancellation: what is in it ends."""
     opened = await xoscar.create_actor_pool("127.0.0.1", n_process=0)
     async with opened:
         yield opened.external_address
 
 
 async def create(kind: type, at: str, count: int) -> list[Any]:
+    """Cancellation: cuts it."""
     return [await xoscar.create_actor(kind, uid=f"{kind.__name__}-{number}", address=at) for number in range(count)]
 
 
 async def found(kind: type, at: str, count: int) -> list[Any]:
-    """The same, with references that know that the actor is in this process: several times as fast."""
+    """The same, with references that know that the actor is in this process: several times as fast. Cancellation: cuts it."""
     return [await xoscar.actor_ref(uid=ref.uid, address=at) for ref in await create(kind, at, count)]
 
 
 async def until(counter: Any, expected: int) -> None:
-    """A tell is a task of its own: the last ones may still wait for their turn."""
+    """A tell is a task of its own: the last ones may still wait for their turn. Cancellation: cuts it."""
     while await counter.total() < expected:  # noqa: ASYNC110  # the actor counts and does nothing else, as all others
         await asyncio.sleep(0)
     check(await counter.total(), expected, "messages handled")
 
 
 async def tell_1_1() -> Measured:
+    """Cancellation: what it opened ends."""
     stopwatch = Stopwatch()
     async with pool() as at:
         (counter,) = await found(Counter, at, 1)
@@ -98,6 +101,7 @@ async def tell_1_1() -> Measured:
 
 
 async def tell_10_1() -> Measured:
+    """Cancellation: what it opened ends."""
     stopwatch = Stopwatch()
     async with pool() as at:
         (counter,) = await found(Counter, at, 1)
@@ -109,19 +113,21 @@ async def tell_10_1() -> Measured:
 
 
 async def tell_1_1000() -> Measured:
+    """Cancellation: what it opened ends."""
     stopwatch = Stopwatch()
     async with pool() as at:
         counters = await found(Counter, at, RECEIVERS)
         stopwatch.start()
-        for number in range(TELLS // RECEIVERS):
-            for counter in counters:
+        for counter in counters:
+            for number in range(BURST):
                 await counter.add.tell(number)
         for counter in counters:
-            await until(counter, TELLS // RECEIVERS)
-        return stopwatch.stop(TELLS)
+            await until(counter, BURST)
+        return stopwatch.stop(RECEIVERS * BURST)
 
 
 async def ask_in_turn() -> Measured:
+    """Cancellation: what it opened ends."""
     stopwatch = Stopwatch()
     async with pool() as at:
         (counter,) = await found(Counter, at, 1)
@@ -132,9 +138,11 @@ async def ask_in_turn() -> Measured:
 
 
 async def ask_100() -> Measured:
+    """Cancellation: what it opened ends."""
     stopwatch = Stopwatch()
 
     async def asker(counter: Any) -> None:
+        """Cancellation: ends it."""
         for number in range(ASKS // ASKERS):
             await counter.add(number)
 
@@ -148,6 +156,7 @@ async def ask_100() -> Measured:
 
 
 async def start(count: int) -> Measured:
+    """Cancellation: what it opened ends."""
     stopwatch = Stopwatch()
     async with pool() as at:
         stopwatch.start()
@@ -158,6 +167,7 @@ async def start(count: int) -> Measured:
 
 
 async def memory() -> Measured:
+    """Cancellation: what it opened ends."""
     grown: list[Measured] = []
     async with pool() as at:
         await create(Sender, at, 1)
@@ -168,6 +178,7 @@ async def memory() -> Measured:
 
 
 async def stop() -> Measured:
+    """Cancellation: what it opened ends."""
     stopwatch = Stopwatch()
     async with pool() as at:
         counters = await create(Counter, at, MANY)
@@ -181,20 +192,23 @@ async def stop() -> Measured:
 
 def run(body: Callable[[], Awaitable[Round]]) -> Round:
     async def within() -> Round:
+        """Cancellation: as the case's own."""
         async with asyncio.timeout(PATIENCE):
             return await body()
 
     return asyncio.run(within())
 
 
-SWITCH = "the floor is two switches between tasks"
+SWITCH, SERVED = "the floor is two switches between tasks", "the floor is 100 tasks and a server, by hand"
 POOL = "no supervisor: actors of the main pool"
 TABLE: Table = {
     "tell-1-1": Plan(partial(run, tell_1_1), deque_and_call, "one process, local references; each tell is a task and a yield"),
     "tell-10-1": Plan(partial(run, tell_10_1), deque_and_call, "one process, local references"),
-    "tell-1-1000": Plan(partial(run, tell_1_1000), deque_and_call, "one process, local references"),
+    "tell-1-1000": Plan(
+        partial(run, tell_1_1000), partial(deque_and_call, RECEIVERS), "one process, local references", at_most=2
+    ),
     "ask-in-turn": Plan(partial(run, ask_in_turn), asyncio_switches, f"a local reference: a call without a task; {SWITCH}"),
-    "ask-100": Plan(partial(run, ask_100), asyncio_switches, f"a local reference: a call without a task; {SWITCH}"),
+    "ask-100": Plan(partial(run, ask_100), asyncio_served, f"a local reference: a call without a task; {SERVED}"),
     "crash": Cannot("an exception goes to the caller, and the actor lives on as it is; only whole processes are recovered"),
     "start-5k": Plan(partial(run, partial(start, MANY)), asyncio_starts(MANY), POOL, at_most=3),
     "start-100k": Plan(partial(run, partial(start, MANY_MORE)), asyncio_starts(MANY_MORE), POOL, at_most=1, warm=False),

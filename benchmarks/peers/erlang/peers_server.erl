@@ -18,10 +18,11 @@ handle_call(total, _From, {_, _, Handled} = State) ->
 handle_call(_Question, _From, {Teller, Expected, Handled}) ->
     {reply, Handled + 1, {Teller, Expected, Handled + 1}}.
 
-handle_cast(crash, _State) ->
+handle_cast(crash, {Teller, _, _}) ->
+    Teller ! {crashed, erlang:monotonic_time(nanosecond)},
     error(crash);
 handle_cast(next, {Teller, _, _} = State) ->
-    Teller ! handled,
+    Teller ! {handled, erlang:monotonic_time(nanosecond)},
     {noreply, State};
 handle_cast(_Message, {Teller, Expected, Handled}) when Handled + 1 =:= Expected ->
     Teller ! done,
