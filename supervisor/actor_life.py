@@ -10,7 +10,7 @@ import anyio
 
 from supervisor.accepts import accepted_types
 from supervisor.actor import Actor
-from supervisor.child import Life, LifeListener, ignores
+from supervisor.child import BEGINNINGS, Life, LifeListener, ignores
 from supervisor.context import Context
 from supervisor.errors import ActorCrashed, Hung, MailboxFull
 from supervisor.events import HandlerResumed
@@ -125,7 +125,7 @@ class ActorLife(Life):
                     await self._handling(actor, None)
             else:
                 if not self._initialised:
-                    with self._cuttable():
+                    with self._handling_scope():
                         await self._start(actor)
                     self._scope = None
                 if self._started or not self.ending:
@@ -298,21 +298,34 @@ class ActorLife(Life):
     def request_stop(self, reason: ExitReason) -> None:
         """Ask it to end, with its grace. Asking again changes nothing."""
         silent = self.actor is not None and type(self.actor).on_stop is Actor.on_stop
-        if self._dormant and silent and not isinstance(self._spec.shutdown, Kill) and not self._listener.crowded:
-            self._dormant = False
+        if silent and not self.ending and not isinstance(self._spec.shutdown, Kill) and self._at_rest():
             self._stop_reason = reason
-            self._end(reason)
+            self._end_at_rest(reason)
         else:
             super().request_stop(reason)
 
     def kill(self, reason: ExitReason | None = None) -> None:
         """End it now."""
-        if self._dormant and not self._listener.crowded:
-            self._dormant = False
+        if self._kill_reason is None and self._at_rest():
             self._kill_reason = reason or self._crash_reason or Killed()
-            self._end(None)
+            self._end_at_rest(None)
         else:
             super().kill(reason)
+
+    def _at_rest(self) -> bool:
+        """Whether nothing of it runs or waits, but for a message, so that it can end without a turn of the loop."""
+        if self._over or self._listener.crowded:
+            return False
+        return self._dormant or (self._context.rests and not self._context.has_spawned)
+
+    def _end_at_rest(self, reason: ExitReason | None) -> None:
+        """End it here and now. Its task, if it has one, sleeps in the loop; woken, it has nothing left to do."""
+        self._dormant = False
+        self._context.stop()
+        wake = self.place.rouse
+        self._end(reason)
+        if wake is not None:
+            wake()
 
     def _soft_stop(self) -> None:
         self._context.cancel_background()
@@ -383,3 +396,6 @@ def _says_stop(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return error.subgroup((Stop, Ignore)) is not None
     return isinstance(error, Stop | Ignore)
+
+
+BEGINNINGS.add(ActorLife._make.__code__)  # a constructor runs in the task of whoever has it started

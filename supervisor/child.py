@@ -33,7 +33,7 @@ from supervisor.runtime import Runtime
 from supervisor.spawned import Spawned, read_exit
 from supervisor.spec import ActorSpec, ChildSpec, Kill, TaskSpec
 
-__all__ = ["UNSTOPPED_AFTER", "Life", "LifeListener", "ignores", "path_in", "without_arguments"]
+__all__ = ["BEGINNINGS", "UNSTOPPED_AFTER", "Life", "LifeListener", "ignores", "path_in", "without_arguments"]
 
 UNSTOPPED_AFTER = 1.0
 """Seconds after its kill at which a life that still runs is reported."""
@@ -63,8 +63,8 @@ def ignores(reason: ExitReason) -> bool:
 
 
 def path_in(frame: FrameType) -> str | None:
-    """The path of the life whose task a frame is the beginning of."""
-    return frame.f_locals["self"].place.path if frame.f_code in _TASKS else None
+    """The path of the life that a frame is the beginning of."""
+    return frame.f_locals["self"].place.path if frame.f_code in BEGINNINGS else None
 
 
 class LifeListener(Protocol):
@@ -249,6 +249,9 @@ class Life:
         except BaseException as error:  # noqa: BLE001  # nothing may reach the nursery: it would take the siblings along
             reason = self._read(error)
         self._scope = None
+        if self._over:
+            self._task = None
+            return  # it was ended while this task slept
         if self._has_background():
             self._cancel_background()
             await self._all_ended()
@@ -351,5 +354,5 @@ class Life:
         self._listener.life_overdue(self, "\n".join(self._stacks()))
 
 
-_TASKS = {Life._main.__code__, Spawned._run.__code__}
-"""The functions that a life's tasks begin with."""
+BEGINNINGS = {Life._main.__code__, Spawned._run.__code__}
+"""The functions with which begins what a life does: those of its tasks, and what is done for it in another's."""

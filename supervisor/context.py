@@ -107,6 +107,11 @@ class Context:
         return self._spawned
 
     @property
+    def rests(self) -> bool:
+        """Whether the life's task sleeps until there is something to do."""
+        return self._reader is not None and self._reader.parked
+
+    @property
     def shelf(self) -> Shelf:
         """What its place remembers."""
         if self._shelf is None:

@@ -16,7 +16,7 @@ from supervisor.exits import ExitReason, Shutdown
 from supervisor.jobs.tasks import Tasks
 from supervisor.mailbox import PendingReply
 from supervisor.overflow import bounded_queue
-from supervisor.parking import uninterrupted
+from supervisor.parking import give_way, uninterrupted
 from supervisor.pool import Pool, PoolHandle
 from supervisor.portrait import kind_of, phase_of, portray
 from supervisor.reader import Buffer
@@ -37,7 +37,7 @@ from supervisor.spec import (
 )
 from supervisor.telemetry import EventStream
 from supervisor.topics import Subscription, Topic, check_topic
-from supervisor.tree import SupervisorLife
+from supervisor.tree import TURN, SupervisorLife
 
 __all__ = ["ChildCount", "ChildInfo", "Supervisor"]
 
@@ -160,6 +160,7 @@ class Supervisor:
         if not isinstance(spec, ChildSpec):
             raise SpecError("start_child(spec)", spec, "a spec, such as ActorSpec('worker', Worker)")
         check_significance(spec, self._branch.spec.auto_shutdown, where=f"start_child at {self.path}")
+        await self._take_turn()
         life = self._life()
         known = self._branch.slots.get(spec.id)
         if known is not None and isinstance(self._branch.spec, SupervisorSpec):
@@ -184,6 +185,7 @@ class Supervisor:
 
         Cancellation: may have happened; the child is stopped in any case.
         """
+        await self._take_turn()
         key = self._key(child, "terminate_child")
         slot = self._branch.slots.get(key)
         if slot is not None:
@@ -199,6 +201,7 @@ class Supervisor:
 
         Cancellation: atomic; a life that had not started yet is stopped.
         """
+        await self._take_turn()
         key = self._key(child, "restart_child")
         place = self._slot(key).place  # it may be gone again when the call returns
         await self._call(self._life(), lambda call: d.Resurrect(key, call), abandon=key)
@@ -212,6 +215,7 @@ class Supervisor:
 
         Cancellation: may have happened.
         """
+        await self._take_turn()
         key = self._key(child, "delete_child")
         await self._call(self._life(), lambda call: d.Delete(key, call))
 
@@ -305,6 +309,14 @@ class Supervisor:
         return f"<Supervisor {self.path} of {self._runtime.tree_id}>"
 
     # ---- the machinery
+
+    async def _take_turn(self) -> None:
+        """Let others run, now and then: what can be done at once is done without a wait, and who does much of it would hold the
+        loop, and could not be cancelled. Cancellation: a checkpoint, now and then; nothing is done yet.
+        """
+        self._runtime.calls += 1
+        if self._runtime.calls % TURN == 0:
+            await give_way()
 
     def _life(self) -> SupervisorLife:
         if self._branch.life is None:

@@ -34,7 +34,7 @@ class Nursery(Protocol):
         Args:
             function: what to run, with `args`.
             name: the task's.
-            context: the context variables that it sees. On asyncio what it sets is seen there, too.
+            context: the context variables that it sees, copied.
         """
         ...
 
@@ -103,7 +103,8 @@ class _AsyncioNursery:
 
     def _begin(self, work: _Work, name: str) -> None:
         function, args, context = work
-        task = self._loop.create_task(function(*args), name=name, context=context)
+        # Not `context=`: a task factory that was written before 3.11 takes none.
+        task = context.run(self._loop.create_task, function(*args), name=name)
         self._tasks[task] = work  # the loop itself holds a task weakly
         task.add_done_callback(self._ended)
 

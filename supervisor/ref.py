@@ -132,12 +132,12 @@ class Ref(Generic[M_contra]):
         parkers = runtime.spare_parkers
         parker = parkers.pop() if parkers else runtime.parker()
         reply = PendingReply(place.path, parker, request)
+        if timeout is not None and (timeout.__class__ is not float or not timeout >= 0.0):
+            check_wait(timeout, f"{place.path}: ask(timeout=)")  # before it is known who asks whom, or that would stay known
         asking = runtime.asking
         if asking is not None and asker is not None:
             asking.begin(asker, place, reply)
         if timeout is not None:
-            if timeout.__class__ is not float or not timeout >= 0.0:
-                check_wait(timeout, f"{place.path}: ask(timeout=)")
             reply.timeout, reply.action = timeout, reply.expire
             runtime.timekeeper.start(reply, timeout)
         try:

@@ -84,6 +84,8 @@ class Runtime:
         """No life is left: nothing more will be published."""
         self.spare_parkers: list[Parker] = []
         """Where nobody sleeps now, for the next asks."""
+        self.calls: int = 0
+        """How often supervisors were asked to start or stop a child."""
         self._accepted: dict[tuple[type, ...] | None, set[type]] = {}
         self._nursery = nursery
         self._context: Context = copy_context()

@@ -224,6 +224,122 @@ def test_an_agenda_that_is_done_holds_nothing() -> None:
     assert (log.agenda._heap, log.agenda._queues, len(log.agenda)) == ([], {}, 0)
 
 
+def check_books(agenda: Agenda) -> None:
+    """What an agenda writes down about itself is so: it decides by that what it looks through and when."""
+    queues = list(agenda._queues.values())
+    assert {id(queue) for _, _, queue in agenda._heap} == {id(queue) for queue in queues}
+    assert len(agenda._heap) == len(queues)
+    assert agenda._empty == sum(not queue.timers for queue in queues)
+    for queue in queues:
+        assert queue.cancelled == sum(not timer.to_come for timer in queue.timers)
+        assert not queue.timers or queue.timers[0].to_come
+    assert len(agenda) == sum(timer.to_come for queue in queues for timer in queue.timers)
+
+
+def test_a_new_agenda_has_no_empty_queue() -> None:
+    check_books(Agenda())
+
+
+@pytest.mark.parametrize("gone", ["a", "b", "c", "ba", "bc", "ac", "bac", "bca", "abc", "cba"])
+def test_the_head_of_a_queue_is_pending_whichever_timers_are_cancelled(gone: str) -> None:
+    log = Log()
+    timers = {name: log.at(0.0, 1.0, name) for name in "abcd"}
+    for number, name in enumerate(gone, 1):
+        assert log.agenda.cancel(timers[name])
+        assert len(log.agenda) == 4 - number
+        check_books(log.agenda)
+    assert log.until(1.0) == [name for name in "abcd" if name not in gone]
+
+
+@pytest.mark.parametrize("gone", ["abc", "cba", "bac", "bca"])
+def test_a_queue_whose_timers_are_all_cancelled_counts_as_empty_once(gone: str) -> None:
+    log = Log()
+    timers = {name: log.at(0.0, 1.0, name) for name in "abc"}
+    for name in gone:
+        log.agenda.cancel(timers[name])
+    assert (log.agenda._empty, len(log.agenda), len(log.agenda._heap)) == (1, 0, 1)
+
+
+def test_an_empty_queue_that_gets_a_timer_counts_as_empty_no_longer() -> None:
+    log = Log()
+    for delay in (1.0, 2.0, 3.0):
+        log.agenda.cancel(log.at(0.0, delay, delay))
+    assert log.agenda._empty == 3
+    log.at(0.0, 2.0, "first")
+    assert log.agenda._empty == 2
+    log.at(0.5, 2.0, "second")  # behind the first: the queue was no longer empty
+    assert log.agenda._empty == 2
+    check_books(log.agenda)
+    assert [log.until(now) for now in (1.9, 2.0, 2.5)] == [[], ["first"], ["second"]]
+
+
+def test_an_empty_queue_is_forgotten_when_its_time_comes() -> None:
+    log = Log()
+    log.at(0.0, 3.0, "stays")
+    for delay in (1.0, 2.0):
+        log.agenda.cancel(log.at(0.0, delay, delay))
+    assert [log.agenda._empty, log.agenda.next_due()] == [2, 1.0]
+    assert log.until(1.0) == []
+    assert [log.agenda._empty, log.agenda.next_due()] == [1, 2.0]
+    assert log.until(2.0) == []
+    assert [log.agenda._empty, log.agenda.next_due()] == [0, 3.0]
+    check_books(log.agenda)
+
+
+def test_a_queue_that_is_emptied_by_being_due_never_counted_as_empty() -> None:
+    log = Log()
+    log.agenda.cancel(log.at(0.0, 5.0, "cancelled"))
+    log.at(0.0, 1.0, "a")
+    assert log.until(1.0) == ["a"]
+    assert log.agenda._empty == 1
+    check_books(log.agenda)
+
+
+def test_when_empty_queues_are_forgotten_none_is_left_and_the_others_are() -> None:
+    log = Log()
+    kept = [log.at(0.0, 30.0 + number, number) for number in range(5)]
+    gone = [log.at(0.0, 100.0 + number, number) for number in range(200)]
+    for timer in gone:
+        log.agenda.cancel(timer)
+    log.agenda._forget_empty_queues()
+    assert [queue.delay for queue in log.agenda._queues.values()] == [30.0 + number for number in range(5)]
+    assert log.agenda._empty == 0
+    check_books(log.agenda)
+    again = [log.at(0.0, 100.0 + number, number) for number in range(2)]  # of a delay that was forgotten
+    assert len(log.agenda._heap) == 7
+    assert log.until(30.0 + 4) == [0, 1, 2, 3, 4]
+    assert [timer.to_come for timer in kept + again] == [False] * 5 + [True] * 2
+
+
+def test_a_timer_that_stands_behind_another_of_its_delay_is_not_the_next_of_all() -> None:
+    agenda = Agenda()
+    timers = [Timer(print) for _ in range(4)]
+    assert [agenda.put(timer, now, 1.0) for now, timer in enumerate(timers[:2])] == [True, False]
+    for timer in timers[:2]:
+        agenda.cancel(timer)
+    assert agenda.put(timers[2], 2.0, 1.0)  # alone again
+    assert agenda.put(timers[3], 2.0, 0.5)
+
+
+@pytest.mark.item(176)
+def test_the_books_are_right_and_the_heap_is_bounded_whatever_the_traffic() -> None:
+    random, log, now = Random(1), Log(), 0.0
+    timers: list[Timer] = []
+    for step in range(3000):
+        delay = random.choice((1.0, 1.0, 1.0, 5.0, random.random() * 50))
+        timers.append(log.at(now, delay, step))
+        for timer in random.sample(timers, min(len(timers), random.choice((0, 1, 1, 3)))):
+            log.agenda.cancel(timer)
+        if step % 100 == 99:
+            timers = [timer for timer in timers if timer.to_come]
+        if random.random() < 0.1:
+            now += random.random()
+            log.until(now)
+        if step % 10 == 0:
+            check_books(log.agenda)
+        assert len(log.agenda._heap) <= 2 * len(log.agenda) + 64
+
+
 moves = st.lists(
     st.one_of(
         st.tuples(st.just("set"), st.sampled_from([1.0, 1.0, 1.0, 2.0, 0.5, 0.0, -1.0])),
@@ -259,3 +375,4 @@ def test_any_sequence_is_as_with_a_sorted_list(moves: list[tuple[str, float]]) -
         assert [timer.to_come for timer in timers] == [number in pending for number in range(len(timers))]
         following = log.agenda.next_due()
         assert not pending or (following is not None and following <= min(pending.values()))
+        check_books(log.agenda)

@@ -17,8 +17,8 @@ FLOORS = {
     "supervisor": (
         """errors backoff checks exits policies accepts portability diagnostics messages secrets spec decisions budget children
         restart overflow agenda poison events snapshot""",
-        """collector parking nursery loop_watch stopper timekeeper mailbox asking place ref spawned names topics reader telemetry store
-        stores file_lock sqlite_file write_behind sqlite_store shelf runtime registries pool jobs""",
+        """collector parking nursery loop_watch stopper timekeeper mailbox asking place ref spawned names topics reader
+        telemetry store stores file_lock sqlite_file write_behind sqlite_store shelf runtime registries pool jobs""",
         "actor context signals loop",
         "child actor_life task_life branch portrait tree handle root control embedding threads",
         "testing commands __init__",

@@ -242,7 +242,7 @@ class Nursery:
             assert life.stopping == (alive[key].phase is Phase.STOPPING)
             assert life.overdue == alive[key].overdue
         significant = [child for child in machine.children.values() if child.spec.significant]
-        assert machine._significant == sum(child.phase in ALIVE | {Phase.RESTARTING} for child in significant)
+        assert machine._significant == sum(child.phase in (*ALIVE, Phase.RESTARTING) for child in significant)
         for key, child in machine.children.items():
             assert child.delayed == (key in self.waits)
             assert not child.delayed or child.phase is Phase.RESTARTING
