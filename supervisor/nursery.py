@@ -113,7 +113,8 @@ class _AsyncioNursery:
         if task.cancelled():
             # Nothing that runs here lets a cancellation out: it came before the first step, as when asyncio.run() cancels all
             # tasks, and was no more than that step. A life that never says how it ended would hang its tree.
-            self._begin(work, task.get_name())
+            if not self._errors:
+                self._begin(work, task.get_name())
             return
         error = task.exception()
         if error is not None:

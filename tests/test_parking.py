@@ -12,11 +12,11 @@ import pytest
 from supervisor.parking import (
     AsyncioParker,
     TrioParker,
-    current_coroutine,
     give_way,
     loop_clock,
     parker_type,
     stack_of,
+    task_finder,
     threadsafe_caller,
 )
 
@@ -222,7 +222,7 @@ async def test_a_sleeping_coroutine_shows_where_it_is() -> None:
         await parker.park()
 
     async def outermost() -> None:
-        found.append(current_coroutine())
+        found.append(task_finder()())
         await innermost()
 
     async with anyio.create_task_group() as group:
@@ -233,19 +233,22 @@ async def test_a_sleeping_coroutine_shows_where_it_is() -> None:
     assert stack.index("outermost") < stack.index("innermost") < stack.index("parker.park()")
 
 
-async def test_a_coroutine_that_is_over_has_no_stack() -> None:
-    async def over() -> None: ...
+async def test_a_task_that_is_over_has_no_stack() -> None:
+    found: list[Any] = []
 
-    coroutine = over()
-    await coroutine
-    assert stack_of(coroutine) == ""
+    async def over() -> None:
+        found.append(task_finder()())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(over)
+    assert stack_of(found[0]) == ""
     assert stack_of(None) == ""
 
 
-def test_outside_of_tasks_there_is_no_coroutine() -> None:
+def test_outside_of_tasks_there_is_none() -> None:
     loop = asyncio.new_event_loop()
     found: list[Any] = []
-    loop.call_soon(lambda: found.append(current_coroutine()))
+    loop.call_soon(lambda: found.append(task_finder()()))
     loop.call_soon(loop.stop)
     loop.run_forever()
     loop.close()
