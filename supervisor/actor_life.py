@@ -108,7 +108,7 @@ class ActorLife(Life):
             self._run()
 
     def _run(self) -> None:
-        self.runtime.spawn(self._main, name=self.place.path, variables=self._variables)
+        self._task = self.runtime.spawn(self._main, name=self.place.path, variables=self._variables)
         self._variables = None
 
     async def _live(self) -> ExitReason:

@@ -233,13 +233,14 @@ class Life:
 
     def _run(self) -> None:
         """Start its task."""
-        self.runtime.spawn(self._main, name=self.place.path)
+        self._task = self.runtime.spawn(self._main, name=self.place.path)
 
     @uninterrupted
     async def _main(self) -> None:
         """The whole of the life. Cancellation: becomes the reason that it ended with; nothing leaves it."""
         CURRENT_PLACE.set(self.place)
-        self._task = self.runtime.current_task()
+        if self._task is None:
+            self._task = self.runtime.current_task()
         try:
             # A life that was asked to stop before its task ran does not begin at all.
             if self.ending and not self._started:

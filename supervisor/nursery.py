@@ -28,13 +28,16 @@ _Work = tuple[Function, tuple[Any, ...], Context]
 class Nursery(Protocol):
     """Where the tasks of a tree run."""
 
-    def start(self, function: Function, *args: Any, name: str, context: Context) -> None:
+    def start(self, function: Function, *args: Any, name: str, context: Context) -> object:
         """Run a function in a task of its own. It must not raise: the first that does ends all others.
 
         Args:
             function: what to run, with `args`.
             name: the task's.
             context: the context variables that it sees, copied.
+
+        Returns:
+            The task, where it is known before it runs; else None.
         """
         ...
 
@@ -98,15 +101,16 @@ class _AsyncioNursery:
         """Cancellation: atomic."""
         return self
 
-    def start(self, function: Function, *args: Any, name: str, context: Context) -> None:
-        self._begin((function, args, context), name)
+    def start(self, function: Function, *args: Any, name: str, context: Context) -> object:
+        return self._begin((function, args, context), name)
 
-    def _begin(self, work: _Work, name: str) -> None:
+    def _begin(self, work: _Work, name: str) -> asyncio.Task[None]:
         function, args, context = work
         # Not `context=`: a task factory that was written before 3.11 takes none.
         task = context.run(self._loop.create_task, function(*args), name=name)
         self._tasks[task] = work  # the loop itself holds a task weakly
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         work = self._tasks.pop(task)

@@ -139,10 +139,11 @@ class TrioParker:
 class AsyncioParker:
     """A `Parker` on asyncio."""
 
-    __slots__ = ("_future", "_home")
+    __slots__ = ("_future", "_home", "_loop")
 
     def __init__(self) -> None:
         self._home = get_ident()
+        self._loop = asyncio.get_running_loop()  # kept: up to Python 3.11 each look for it asks the kernel for the process' id
         self._future: asyncio.Future[None] | None = None
 
     @property
@@ -152,7 +153,7 @@ class AsyncioParker:
     def park(self) -> Awaitable[None]:
         if get_ident() != self._home:
             refuse_thread()
-        future = self._future = asyncio.Future(loop=asyncio.get_running_loop())
+        future = self._future = asyncio.Future(loop=self._loop)
         return future
 
     def unpark(self) -> None:

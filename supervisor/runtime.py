@@ -110,15 +110,19 @@ class Runtime:
 
     def spawn(
         self, function: Callable[..., Coroutine[Any, Any, None]], *args: Any, name: str, variables: Context | None = None
-    ) -> None:
+    ) -> object:
         """Run a task in the tree's nursery, whoever asks.
 
         Args:
             function: what to run, with `args`.
             name: the task's.
             variables: what it sees as context variables, for itself alone; None: those of the tree.
+
+        Returns:
+            The task, where it is known before it runs; else None.
         """
-        self._nursery.start(function, *args, name=name, context=self._context.copy() if variables is None else variables)
+        variables = self._context.copy() if variables is None else variables
+        return self._nursery.start(function, *args, name=name, context=variables)
 
     @uninterrupted
     async def keep_time(self) -> None:
