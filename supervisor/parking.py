@@ -143,7 +143,8 @@ class AsyncioParker:
 
     def __init__(self) -> None:
         self._home = get_ident()
-        self._loop = asyncio.get_running_loop()  # kept: up to Python 3.11 each look for it asks the kernel for the process' id
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """Kept once it is known: up to Python 3.11 each look for it asks the kernel for the process' id."""
         self._future: asyncio.Future[None] | None = None
 
     @property
@@ -153,7 +154,10 @@ class AsyncioParker:
     def park(self) -> Awaitable[None]:
         if get_ident() != self._home:
             refuse_thread()
-        future = self._future = asyncio.Future(loop=self._loop)
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
+        future = self._future = asyncio.Future(loop=loop)
         return future
 
     def unpark(self) -> None:
