@@ -78,7 +78,7 @@ class ActorLife(Life):
     @uninterrupted
     def begin(self) -> None:
         """Begin to live: make the actor, and start its task if it has something to do."""
-        self.began_at = self.runtime.now()
+        self.began_at: float = self.runtime.now()
         self.place.life = self
         if self._listener.crowded:
             self._run()

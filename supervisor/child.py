@@ -104,9 +104,9 @@ class Life:
     def __init__(
         self, key: str, spec: ActorSpec[Any] | TaskSpec, place: Place, incarnation: int, listener: LifeListener
     ) -> None:
-        self.key = key
-        self.place = place
-        self.incarnation = incarnation
+        self.key: str = key
+        self.place: Place = place
+        self.incarnation: int = incarnation
         self.began_at: float = 0.0
         self.runtime: Runtime = place.runtime
         self._spec = spec

@@ -66,12 +66,12 @@ class Context:
         store: Store,
         life: Spawner,
     ) -> None:
-        self.place = place
+        self.place: Place = place
         self.runtime: Runtime = place.runtime
-        self.incarnation = incarnation
-        self.supervisor = supervisor
+        self.incarnation: int = incarnation
+        self.supervisor: Supervisor = supervisor
         self.stopping: bool = False
-        self.draining = False
+        self.draining: bool = False
         """It is to end when nothing is queued any more."""
         self.traps_exits: bool = False
         self.idle: ActorTimer | None = None

@@ -37,7 +37,7 @@ class Shelf:
     __slots__ = ("_began", "_own", "_path", "_recalled", "_runtime", "_suspicion", "store")
 
     def __init__(self, store: Store, path: str, runtime: Runtime) -> None:
-        self.store = store
+        self.store: Store = store
         self._path = path
         self._runtime = runtime
         self._began: float | None = None
