@@ -8,7 +8,8 @@ nothing waits but the life itself, for messages, there is none: it is woken inst
 A stop cancels `on_start`, spawned tasks and a TaskSpec's function at once; a message in hand may finish, and then `on_stop`
 runs; both share one grace. Then whatever runs is cancelled, and a second later whoever still runs is reported. A life is over
 when its task and all its spawned tasks have ended, and not before: its supervisor hears of the end as the task's last act, so
-two lives of one child never overlap. The nursery keeps all of them out of reach of what is cancelled around the tree.
+two lives of one child never overlap. Only an actor that sleeps, with nothing to tidy up, is ended from outside: its task, if it
+has one, wakes to nothing. The nursery keeps all of them out of reach of what is cancelled around the tree.
 
 How a life ended is decided here, where it happened: by what was asked of it, not by the type of what was raised.
 """

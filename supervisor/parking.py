@@ -1,4 +1,4 @@
-"""Put a task to sleep and wake it: the one place that knows trio from asyncio.
+"""Put a task to sleep and wake it: with `nursery`, the one place that knows trio from asyncio.
 
 A `Parker` is a place where one task at a time sleeps. Waking through it is about twice as fast as through an event object,
 because nothing is allocated that could be waited for by several.

@@ -227,10 +227,7 @@ class Place:
             # he has looked, and sleeps again, when `wake` returns.
             if not self.refusing:
                 self.room = inbox.plain
-            if self.rouse is None:
-                self.wake()
-            else:
-                self.rouse()
+            self.wake()
         if outcome is NOTHING:
             return True
         return self._overflowed(item, outcome)

@@ -80,12 +80,11 @@ class Ref(Generic[M_contra]):
         Cancellation: atomic; a message that was cut off was not sent.
         """
         place = self._place
-        if message.__class__ in place.accepted:
-            items = place.items
-            if len(items) < place.room:
-                items.append(message)
-                return
-        place.check(message)
+        if message.__class__ not in place.accepted:
+            place.check(message)
+        if len(place.items) < place.room:  # as in `tell`
+            place.items.append(message)
+            return
         while True:
             if place.refusing or place.inbox is None:
                 raise place.refusal()
@@ -126,14 +125,14 @@ class Ref(Generic[M_contra]):
             raise AskedSelf(place.path)
         if place.refusing:
             raise place.refusal()
+        if timeout is not None and (timeout.__class__ is not float or not timeout >= 0.0):
+            check_wait(timeout, f"{place.path}: ask(timeout=)")  # before anything is taken that would not be given back
         runtime = place.runtime
         if get_ident() != runtime.home:
             refuse_thread()  # with a loop of its own, an asker there could not be answered
         parkers = runtime.spare_parkers
         parker = parkers.pop() if parkers else runtime.parker()
         reply = PendingReply(place.path, parker, request)
-        if timeout is not None and (timeout.__class__ is not float or not timeout >= 0.0):
-            check_wait(timeout, f"{place.path}: ask(timeout=)")  # before it is known who asks whom, or that would stay known
         asking = runtime.asking
         if asking is not None and asker is not None:
             asking.begin(asker, place, reply)

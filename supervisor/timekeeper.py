@@ -9,7 +9,7 @@ from threading import get_ident
 import anyio
 
 from supervisor.agenda import Agenda, Timer
-from supervisor.parking import Parker, check_thread, give_way, refuse_thread
+from supervisor.parking import Parker, check_thread, give_way
 
 __all__ = ["Timekeeper"]
 
@@ -47,8 +47,7 @@ class Timekeeper:
             ValueError: not a number of seconds. It would stop every timer of the tree.
             RuntimeError: this is another thread than the tree's.
         """
-        if get_ident() != self._home:
-            refuse_thread()
+        self.check_thread()
         if not isinstance(delay, int | float) or delay != delay:
             raise ValueError(f"a time is {delay!r}; expected seconds, such as 5.0")
         timer = Timer(action)

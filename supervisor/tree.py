@@ -27,7 +27,7 @@ from supervisor.events import (
     StartFailed,
     SupervisorGaveUp,
 )
-from supervisor.exits import ExitReason, Failed, Killed, Normal, Shutdown
+from supervisor.exits import ExitReason, Failed, Killed, Normal, Shutdown, error_of, is_abnormal
 from supervisor.mailbox import PendingReply
 from supervisor.parking import uninterrupted
 from supervisor.place import Place
@@ -350,7 +350,7 @@ class SupervisorLife:
     # ---- reports
 
     def _report_end(self, phase: Phase, spec: ChildSpec, life: Life | SupervisorLife, reason: ExitReason) -> None:
-        at, cause = self.runtime.now(), reason.error if isinstance(reason, Failed) else None
+        at, cause = self.runtime.now(), error_of(reason)
         path, number = life.place.path, life.incarnation
         if phase is Phase.STARTING:
             self.runtime.emit(StartFailed(path=path, at=at, incarnation=number, reason=str(reason), cause=cause))
@@ -361,8 +361,8 @@ class SupervisorLife:
                 at=at,
                 incarnation=number,
                 reason=str(reason),
-                abnormal=cause is not None or isinstance(reason, Killed),
-                restart=spec.restart._value_,  # `value` runs through two calls
+                abnormal=is_abnormal(reason),
+                restart=spec.restart.value,
                 cause=cause,
                 message=life.last_message,
                 state=life.last_state,

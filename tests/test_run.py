@@ -90,7 +90,7 @@ class Program:
         until = time.monotonic() + SECONDS
         while self._process.poll() is None and time.monotonic() < until:
             self._process.send_signal(number)
-            time.sleep(0.05)
+            time.sleep(0.05)  # real time: it is another process that is to end
 
     def end(self) -> tuple[list[str], int, str]:
         """The rest of what it says, its exit code, and what it wrote to stderr."""

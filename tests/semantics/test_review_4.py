@@ -151,7 +151,7 @@ class _Incomparable:
     def __eq__(self, other: object) -> bool:
         raise ValueError("the truth value of this is ambiguous")
 
-    __hash__ = None  # type: ignore[assignment]  # as an array has it
+    __hash__ = None  # as an array has it
 
 
 @pytest.mark.parametrize("make", [list, _Incomparable])
@@ -273,7 +273,7 @@ async def test_a_task_factory_from_before_contexts_were_given_serves() -> None:
         pytest.skip("trio has no task factories")
     loop, got = asyncio.get_running_loop(), list[object]()
     before = loop.get_task_factory()
-    loop.set_task_factory(lambda loop, coroutine, name=None: asyncio.Task(coroutine, loop=loop, name=name))  # type: ignore[arg-type]  # an old one
+    loop.set_task_factory(lambda loop, coroutine, name=None: asyncio.Task(coroutine, loop=loop, name=name))  # an old one
     try:
         async with opened(tree(plain("a", got))) as root:
             root.child("a").tell(1)

@@ -138,7 +138,7 @@ file = SqliteFile(sys.argv[1])
 child = os.fork()
 if child == 0:
     os.close(1)
-    time.sleep(300)
+    time.sleep(300)  # it only holds what it inherited, until the test ends it
 print(child, flush=True)
 os._exit(0)
 """
