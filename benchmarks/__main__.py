@@ -49,6 +49,9 @@ WIDE = 200
 """Columns of the table where there is no terminal."""
 REPORT = Path("build/bench.json")
 """Where the figures of all cases are written when nothing else is said."""
+WHOLE = ("rounds", "limit")
+"""Options that count something."""
+TINY = 1e-9
 _DEFAULTS = Options()
 
 app = App(name="python -m benchmarks", help="Figures as ratios to a floor measured in the same run.")
@@ -88,6 +91,12 @@ def bench(
     unknown = [loop for loop in wanted if loop not in LOOPS]
     if unknown:
         print(f"no loop {unknown[0]!r}; there are {', '.join(LOOPS)}", file=sys.stderr)
+        return 2
+    numbers = {"rounds": rounds, "seconds": seconds, "limit": limit, "scale": scale}
+    wrong = [name for name, value in numbers.items() if value is not None and not value >= (1 if name in WHOLE else TINY)]
+    if wrong:
+        least = "1 or more" if wrong[0] in WHOLE else "a number above 0"
+        print(f"--{wrong[0]} is {numbers[wrong[0]]}; expected {least}", file=sys.stderr)
         return 2
     log_to_stderr(least="warning")
     # Written to a file, a table that is squeezed into eighty columns could not be read.

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -371,3 +372,21 @@ def test_the_processor_is_named(told: str | None, name: str, monkeypatch: pytest
 def test_an_unknown_case_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert program.bench("nothing") == 2
     assert capsys.readouterr().err.startswith("no case 'nothing'; there are tell, send, ask, ")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("rounds", 0, "--rounds is 0; expected 1 or more"),
+        ("limit", -1, "--limit is -1; expected 1 or more"),
+        ("scale", -1.0, "--scale is -1.0; expected a number above 0"),
+        ("scale", float("nan"), "--scale is nan; expected a number above 0"),
+        ("seconds", 0.0, "--seconds is 0.0; expected a number above 0"),
+    ],
+)
+def test_a_number_that_measures_nothing_is_refused(
+    option: str, value: float, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options: dict[str, Any] = {option: value}
+    assert program.bench("books", **options) == 2
+    assert capsys.readouterr().err == f"{expected}\n"

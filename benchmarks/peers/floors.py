@@ -9,8 +9,10 @@ import asyncio
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
+from typing import Protocol
 
 from benchmarks.peers.harness import ASKERS, BURST, Latencies, Measured, Stopwatch, check
 
@@ -126,6 +128,54 @@ def threads_replaced(count: int = CRASHES) -> Latencies:
     return Latencies(seconds)
 
 
+class Waiting(Protocol):
+    """Where one task waits for another, on whatever loop."""
+
+    async def wait(self) -> None:
+        """Wait until it is opened. Cancellation: atomic."""
+
+    def open(self) -> None:
+        """Let who waits go on; somebody must wait."""
+
+
+class Service:
+    """Askers put their gates into a deque and wait; one task opens them.
+
+    Args:
+        new_gate: makes a gate of the loop that runs.
+        count: questions in all.
+    """
+
+    def __init__(self, new_gate: Callable[[], Waiting], count: int) -> None:
+        self.answered = Handler()
+        self._new_gate = new_gate
+        self._count = count
+        self._queue: deque[Waiting] = deque()
+        self._work = new_gate()
+        self._idle = True
+
+    async def serve(self) -> None:
+        """Answer until all is answered. Cancellation: ends it."""
+        queue, answered = self._queue, self.answered
+        while answered.handled < self._count:
+            await self._work.wait()
+            self._idle = False
+            while queue:
+                answered.receive(0)
+                queue.popleft().open()
+            self._idle = True
+
+    async def ask(self) -> None:
+        """Ask one asker's share. Cancellation: ends it."""
+        gate = self._new_gate()
+        for _ in range(self._count // ASKERS):
+            self._queue.append(gate)
+            if self._idle:
+                self._idle = False
+                self._work.open()
+            await gate.wait()
+
+
 class Gate:
     """Where one task of asyncio waits for another."""
 
@@ -172,37 +222,14 @@ def asyncio_served(count: int = SWITCHES) -> Measured:
 
     async def served() -> Measured:
         """Cancellation: all end."""
-        queue, work, stopwatch, answered, idle = deque[Gate](), Gate(), Stopwatch(), Handler(), True
-
-        async def serve() -> None:
-            """Cancellation: ends it."""
-            nonlocal idle
-            while answered.handled < count:
-                await work.wait()
-                idle = False
-                while queue:
-                    answered.receive(0)
-                    queue.popleft().open()
-                idle = True
-
-        async def ask() -> None:
-            """Cancellation: ends it."""
-            nonlocal idle
-            gate = Gate()
-            for _ in range(count // ASKERS):
-                queue.append(gate)
-                if idle:
-                    idle = False
-                    work.open()
-                await gate.wait()
-
-        server = asyncio.create_task(serve())
+        service, stopwatch = Service(Gate, count), Stopwatch()
+        server = asyncio.create_task(service.serve())
         await asyncio.sleep(0)
         stopwatch.start()
-        await asyncio.gather(*(ask() for _ in range(ASKERS)))
+        await asyncio.gather(*(service.ask() for _ in range(ASKERS)))
         measured = stopwatch.stop(count)
         await server
-        check(answered.handled, count, "questions of the floor")
+        check(service.answered.handled, count, "questions of the floor")
         return measured
 
     return asyncio.run(served())

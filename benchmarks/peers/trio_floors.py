@@ -9,7 +9,7 @@ from collections import deque
 
 import trio
 
-from benchmarks.peers.floors import CRASHES, Crash, Handler
+from benchmarks.peers.floors import CRASHES, Crash, Handler, Service
 from benchmarks.peers.harness import ASKERS, Latencies, Measured, Stopwatch, check
 
 SWITCHES = 10_000
@@ -71,39 +71,17 @@ def served() -> Measured:
 
     async def all_served() -> Measured:
         """Cancellation: all end."""
-        queue, work, stopwatch, answered, idle = deque[Gate](), Gate(), Stopwatch(), Handler(), True
-
-        async def serve() -> None:
-            """Cancellation: ends it."""
-            nonlocal idle
-            while answered.handled < SWITCHES:
-                await work.wait()
-                idle = False
-                while queue:
-                    answered.receive(0)
-                    queue.popleft().open()
-                idle = True
-
-        async def ask() -> None:
-            """Cancellation: ends it."""
-            nonlocal idle
-            gate = Gate()
-            for _ in range(SWITCHES // ASKERS):
-                queue.append(gate)
-                if idle:
-                    idle = False
-                    work.open()
-                await gate.wait()
+        service, stopwatch = Service(Gate, SWITCHES), Stopwatch()
 
         async with trio.open_nursery() as serving:
-            serving.start_soon(serve)
+            serving.start_soon(service.serve)
             await settle()
             stopwatch.start()
             async with trio.open_nursery() as asking:
                 for _ in range(ASKERS):
-                    asking.start_soon(ask)
+                    asking.start_soon(service.ask)
             measured = stopwatch.stop(SWITCHES)
-        check(answered.handled, SWITCHES, "questions of the floor")
+        check(service.answered.handled, SWITCHES, "questions of the floor")
         return measured
 
     return trio.run(all_served)
