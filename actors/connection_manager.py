@@ -37,7 +37,7 @@ from actors.protocol import (
     RequestWeight,
     UseEndpoint,
 )
-from actors.resilience import BreakerConfig, BreakerState, CircuitBreaker, Permit, RateLimiter, RollingWindow
+from actors.resilience import BreakerConfig, BreakerMachine, BreakerState, LimiterMachine, Permit, RollingWindow
 from actors.transport.failures import public_url
 from supervisor import Actor, Down, Message, Monitor, Ref
 
@@ -87,14 +87,14 @@ class ConnectionManager(Actor[ConnectionMessage]):
     transport: Transport
     config: BreakerConfig = field(factory=BreakerConfig)
     _endpoints: dict[str, Endpoint] = field(init=False, factory=dict)
-    _breakers: dict[str, CircuitBreaker] = field(init=False, factory=dict)
+    _breakers: dict[str, BreakerMachine] = field(init=False, factory=dict)
     _in_force: dict[Role, Endpoint] = field(init=False, factory=dict)
     _leases: dict[int, _Granted] = field(init=False, factory=dict)
     _ids: Callable[[], int] = field(init=False)
     _windows: dict[Role, RollingWindow] = field(init=False, factory=dict)
     """Connection attempts, and REST weight."""
-    _attempts: RateLimiter = field(init=False)
-    _weight: RateLimiter = field(init=False)
+    _attempts: LimiterMachine = field(init=False)
+    _weight: LimiterMachine = field(init=False)
     _banned_until: float = field(init=False, default=-math.inf)
     _failed_at: dict[str, float] = field(init=False, factory=dict)
     """{endpoint: when its last failure was, unless it succeeded since}"""
@@ -110,13 +110,13 @@ class ConnectionManager(Actor[ConnectionMessage]):
             Role.STREAM: RollingWindow(limits.attempts, limits.attempts_within),
             Role.REST: RollingWindow(limits.weight, limits.weight_within),
         }
-        self._attempts, self._weight = RateLimiter(self._windows[Role.STREAM]), RateLimiter(self._windows[Role.REST])
+        self._attempts, self._weight = LimiterMachine(self._windows[Role.STREAM]), LimiterMachine(self._windows[Role.REST])
         self._recall_spent(now)
         remembered = self.recall_all(_OpenBreaker)
         for endpoint in self.exchange.endpoints:
             self._endpoints[endpoint.name] = endpoint
             self._in_force.setdefault(endpoint.role, endpoint)
-            breaker = self._breakers[endpoint.name] = CircuitBreaker(endpoint.name, self.config)
+            breaker = self._breakers[endpoint.name] = BreakerMachine(endpoint.name, self.config)
             if endpoint.name in remembered:
                 # Also where that time has passed: it is tried with care, and its recovery is told to who gave it up.
                 until = self.context.loop_clock(remembered[endpoint.name].until)
@@ -150,7 +150,7 @@ class ConnectionManager(Actor[ConnectionMessage]):
                 self._probe(self._endpoints[endpoint])
         return None
 
-    def _grant(self, role: Role, holder: Ref[Any], limiter: RateLimiter, weight: int) -> Lease | Denied:
+    def _grant(self, role: Role, holder: Ref[Any], limiter: LimiterMachine, weight: int) -> Lease | Denied:
         now = self.context.runtime.now()
         endpoint = self._choose(role, now)
         wait = limiter.delay(now, weight)

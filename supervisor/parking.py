@@ -30,6 +30,7 @@ __all__ = [
     "Parker",
     "TrioParker",
     "check_thread",
+    "clock_here",
     "give_way",
     "loop_clock",
     "parker_type",
@@ -188,6 +189,14 @@ def loop_clock() -> Callable[[], float]:
         return trio.lowlevel.current_clock().current_time
     loop = asyncio.get_running_loop()
     return time.monotonic if type(loop).time is asyncio.BaseEventLoop.time else loop.time  # which asks just that
+
+
+def clock_here() -> Callable[[], float]:
+    """The clock of the loop that runs now, or `time.monotonic` where none runs."""
+    try:
+        return loop_clock()
+    except RuntimeError:
+        return time.monotonic
 
 
 async def give_way() -> None:

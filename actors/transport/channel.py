@@ -161,7 +161,7 @@ class WebSocketChannel:
                 await self._say_goodbye(code, reason)
                 await self._until_over()
         finally:
-            self._let_go(ConnectionLost(clean=False, code=ABNORMAL, reason="closed by this side, without an answer"))
+            self._let_go(ConnectionLost(clean=False, close_code=ABNORMAL, reason="closed by this side, without an answer"))
             self._frames.clear()
             # asyncio closes the socket one turn of the loop later.
             await cancel_shielded_checkpoint()
@@ -250,11 +250,11 @@ class WebSocketChannel:
         self._protocol.receive_eof()
         close = self._protocol.close_exc
         if close.rcvd is not None:
-            return ConnectionLost(clean=True, code=int(close.rcvd.code), reason=close.rcvd.reason), False
+            return ConnectionLost(clean=True, close_code=int(close.rcvd.code), reason=close.rcvd.reason), False
         if error is None and close.sent is not None:
-            lost = ConnectionLost(clean=False, code=int(close.sent.code), reason=close.sent.reason)
+            lost = ConnectionLost(clean=False, close_code=int(close.sent.code), reason=close.sent.reason)
         else:
-            lost = ConnectionLost(clean=False, code=ABNORMAL, reason=explain(error) if error else "")
+            lost = ConnectionLost(clean=False, close_code=ABNORMAL, reason=explain(error) if error else "")
         lost.__cause__ = error or close.__cause__
         return lost, error is None
 
@@ -324,7 +324,7 @@ class WebSocketChannel:
         with suppress(OSError):
             raw = self._stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - not Django's
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._let_go(ConnectionLost(clean=False, code=ABNORMAL, reason=reason))
+        self._let_go(ConnectionLost(clean=False, close_code=ABNORMAL, reason=reason))
 
     def _let_go(self, lost: ConnectionLost) -> None:
         if not self._over.is_set():

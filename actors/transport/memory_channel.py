@@ -155,12 +155,12 @@ class MemoryChannel:
                 with anyio.move_on_after(wire.close_timeout):
                     await wire.changed.until(lambda: wire.lost)
             else:
-                goodbye = ConnectionLost(clean=True, code=code, reason=reason)
-                wire.end(goodbye, ConnectionLost(clean=True, code=code, reason=reason))
+                goodbye = ConnectionLost(clean=True, close_code=code, reason=reason)
+                wire.end(goodbye, ConnectionLost(clean=True, close_code=code, reason=reason))
         finally:
             wire.end(
-                ConnectionLost(clean=False, code=ABNORMAL, reason="closed by this side, without an answer"),
-                ConnectionLost(clean=False, code=ABNORMAL, reason="the client hung up"),
+                ConnectionLost(clean=False, close_code=ABNORMAL, reason="closed by this side, without an answer"),
+                ConnectionLost(clean=False, close_code=ABNORMAL, reason="the client hung up"),
             )
             wire.to_client.clear()
         await cancel_shielded_checkpoint()
@@ -187,8 +187,8 @@ class MemoryChannel:
 
     def _reset(self, reason: str) -> None:
         self._wire.end(
-            ConnectionLost(clean=False, code=ABNORMAL, reason=reason),
-            ConnectionLost(clean=False, code=ABNORMAL, reason="reset by the client"),
+            ConnectionLost(clean=False, close_code=ABNORMAL, reason=reason),
+            ConnectionLost(clean=False, close_code=ABNORMAL, reason="reset by the client"),
         )
 
 
@@ -262,15 +262,15 @@ class MemoryServer:
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Say goodbye and close. The client still gets what was sent before."""
         self._wire.end(
-            ConnectionLost(clean=True, code=code, reason=reason),
-            ConnectionLost(clean=True, code=code, reason=reason),
+            ConnectionLost(clean=True, close_code=code, reason=reason),
+            ConnectionLost(clean=True, close_code=code, reason=reason),
         )
 
     def abort(self) -> None:
         """Vanish: the client's connection is reset. It still gets what was sent before."""
         self._wire.end(
-            ConnectionLost(clean=False, code=ABNORMAL, reason="the other side reset the connection"),
-            ConnectionLost(clean=False, code=ABNORMAL, reason="aborted by this side"),
+            ConnectionLost(clean=False, close_code=ABNORMAL, reason="the other side reset the connection"),
+            ConnectionLost(clean=False, close_code=ABNORMAL, reason="aborted by this side"),
         )
 
     def freeze(self) -> None:
@@ -284,8 +284,8 @@ class MemoryServer:
         if len(payload) > wire.max_size:
             reason = f"frame with {len(payload)} bytes exceeds limit of {wire.max_size} bytes"
             wire.end(
-                ConnectionLost(clean=False, code=1009, reason=reason),
-                ConnectionLost(clean=True, code=1009, reason=reason),
+                ConnectionLost(clean=False, close_code=1009, reason=reason),
+                ConnectionLost(clean=True, close_code=1009, reason=reason),
             )
             return
         if len(wire.to_client) >= wire.capacity:

@@ -43,7 +43,7 @@ class MemoryEnd:
         return frame.kind, frame.payload
 
     async def ended(self) -> int:
-        return (await self.server.wait_closed()).code
+        return (await self.server.wait_closed()).close_code
 
 
 class MemoryExchange:

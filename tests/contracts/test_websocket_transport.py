@@ -135,7 +135,7 @@ class TestConnecting:
                 channel = await WebSocketTransport().connect(loopback.url)
                 frames, lost = await receive_all(channel)
                 assert texts(frames) == ["hello"]
-                assert (lost.clean, lost.code, lost.reason) == (True, 1008, "come back later")
+                assert (lost.clean, lost.close_code, lost.reason) == (True, 1008, "come back later")
 
     @pytest.mark.parametrize(
         ("answer", "reason"),
@@ -249,7 +249,7 @@ class TestWebSocketChannel:
             await server.flush()
             with pytest.raises(ConnectionLost) as caught:
                 await channel.receive()
-            assert caught.value.code == 1009
+            assert caught.value.close_code == 1009
             assert await server.ended() == 1009
 
     async def test_a_server_in_the_middle_of_a_message_too_large_hears_why(self) -> None:
@@ -288,7 +288,7 @@ class TestWebSocketChannel:
                 while channel._lost is None:
                     await anyio.sleep(0.001)
                 channel.abort()
-            assert [lost.code for lost in ends] == [1001, 1001]
+            assert [lost.close_code for lost in ends] == [1001, 1001]
             assert ends[0] is ends[1]
 
     async def test_garbage_ends_the_connection_with_1002(self) -> None:
@@ -297,7 +297,7 @@ class TestWebSocketChannel:
             await server.stream.send(b"\xff\xff\xff\xff")
             frames, lost = await receive_all(channel)
             assert texts(frames) == ["good"]
-            assert (lost.clean, lost.code) == (False, 1002)
+            assert (lost.clean, lost.close_code) == (False, 1002)
 
     async def test_a_server_that_hangs_up_without_goodbye_is_an_unclean_end(self) -> None:
         async with self.connection() as (channel, server):
@@ -305,14 +305,14 @@ class TestWebSocketChannel:
             await server.hang_up()
             frames, lost = await receive_all(channel)
             assert texts(frames) == ["last"]
-            assert (lost.clean, lost.code, lost.reason) == (False, 1006, "the other side hung up")
+            assert (lost.clean, lost.close_code, lost.reason) == (False, 1006, "the other side hung up")
 
     async def test_a_goodbye_without_a_code_is_1005(self) -> None:
         async with self.connection() as (channel, server):
             server.protocol.send_close()
             await server.flush()
             _, lost = await receive_all(channel)
-            assert (lost.clean, lost.code) == (True, 1005)
+            assert (lost.clean, lost.close_code) == (True, 1005)
 
     async def test_a_send_into_a_dead_connection_raises_what_the_server_said_last(self) -> None:
         async with self.connection() as (channel, server):
@@ -323,7 +323,7 @@ class TestWebSocketChannel:
             with pytest.raises(ConnectionLost) as caught:
                 while True:
                     await channel.send("x" * 100_000)
-            assert (caught.value.clean, caught.value.code) in {(True, 1008), (False, 1006)}  # a reset may have eaten it
+            assert (caught.value.clean, caught.value.close_code) in {(True, 1008), (False, 1006)}  # a reset may have eaten it
             frames, lost = await receive_all(channel)
             assert texts(frames) in (["unread"], [])
             assert lost is caught.value
@@ -364,7 +364,7 @@ class TestWebSocketChannel:
                 await anyio.wait_all_tasks_blocked()
                 await server.close(1001)
                 _, lost = await receive_all(channel)
-            assert (lost.clean, lost.code) == (True, 1001)
+            assert (lost.clean, lost.close_code) == (True, 1001)
 
     async def test_two_receivers_are_a_mistake_that_is_told(self) -> None:
         async with self.connection() as (channel, server), anyio.create_task_group() as tasks:

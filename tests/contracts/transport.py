@@ -173,7 +173,7 @@ class TransportContract(ABC):
             await server.close(1001, "maintenance")
             frames, lost = await receive_all(channel)
             assert texts(frames) == ["last", "words"]
-            assert (lost.clean, lost.code, lost.reason) == (True, 1001, "maintenance")
+            assert (lost.clean, lost.close_code, lost.reason) == (True, 1001, "maintenance")
 
     async def test_a_goodbye_is_answered(self) -> None:
         async with self.connection() as (channel, server):
@@ -185,7 +185,7 @@ class TransportContract(ABC):
         async with self.connection() as (channel, server):
             await server.abort()
             _, lost = await receive_all(channel)
-            assert (lost.clean, lost.code) == (False, 1006)
+            assert (lost.clean, lost.close_code) == (False, 1006)
             assert lost.reason
 
     async def test_every_later_call_raises_the_same_end(self) -> None:
@@ -266,7 +266,7 @@ class TransportContract(ABC):
             await server.send("x" * 1001)
             with pytest.raises(ConnectionLost) as caught:
                 await channel.receive()
-            assert (caught.value.clean, caught.value.code) == (False, 1009)
+            assert (caught.value.clean, caught.value.close_code) == (False, 1009)
             assert "1000" in caught.value.reason
             assert await server.ended() == 1009
 
@@ -281,7 +281,7 @@ class TransportContract(ABC):
             for call in (channel.receive, lambda: channel.send("x")):
                 with pytest.raises(ConnectionLost) as caught:
                     await call()
-                assert (caught.value.clean, caught.value.code) == (True, 1000)
+                assert (caught.value.clean, caught.value.close_code) == (True, 1000)
 
     async def test_aclose_drops_frames_that_were_not_received(self) -> None:
         async with self.connection() as (channel, server):
@@ -297,7 +297,7 @@ class TransportContract(ABC):
                 tasks.start_soon(self._receive_end, channel, ends)
                 await anyio.wait_all_tasks_blocked()
                 await channel.aclose()
-            assert [(lost.clean, lost.code) for lost in ends] == [(True, 1000)]
+            assert [(lost.clean, lost.close_code) for lost in ends] == [(True, 1000)]
 
     @staticmethod
     async def _receive_end(channel: Channel, ends: list[ConnectionLost]) -> None:
@@ -332,7 +332,7 @@ class TransportContract(ABC):
             await channel.aclose()
             with pytest.raises(ConnectionLost) as caught:
                 await channel.receive()
-            assert (caught.value.clean, caught.value.code) == (False, 1006)
+            assert (caught.value.clean, caught.value.close_code) == (False, 1006)
 
     async def test_a_send_while_closing_waits_for_the_end_and_raises_it(self) -> None:
         async with self.connection(close_timeout=0.05) as (channel, server):
@@ -342,7 +342,7 @@ class TransportContract(ABC):
                 await anyio.wait_all_tasks_blocked()
                 with pytest.raises(ConnectionLost) as caught:
                     await channel.send("too late")
-            assert (caught.value.clean, caught.value.code) == (False, 1006)
+            assert (caught.value.clean, caught.value.close_code) == (False, 1006)
 
     async def test_a_cancelled_aclose_closes_without_goodbye(self) -> None:
         async with self.connection() as (channel, server):
@@ -361,7 +361,7 @@ class TransportContract(ABC):
             with pytest.raises(ConnectionLost) as caught:
                 await channel.send("x")
             lost = caught.value
-            assert (lost.clean, lost.code, lost.reason) == (False, 1006, "aborted by this side")
+            assert (lost.clean, lost.close_code, lost.reason) == (False, 1006, "aborted by this side")
 
     async def test_abort_wakes_a_parked_receive_which_raises_the_end(self) -> None:
         async with self.connection() as (channel, _):

@@ -61,7 +61,7 @@ def test_an_error_has_status_code_and_words() -> None:
 
     with pytest.raises(ExchangeRefused) as refused:
         BINANCE.parse_snapshot(BTC, answer)
-    assert (refused.value.status, refused.value.code, refused.value.message) == (400, -1121, "Invalid symbol.")
+    assert (refused.value.status, refused.value.exchange_code, refused.value.message) == (400, -1121, "Invalid symbol.")
     assert refused.value.retry_after is None
 
 
@@ -80,7 +80,7 @@ def test_a_web_page_instead_of_an_answer_is_told_in_its_words() -> None:
 
     with pytest.raises(ExchangeRefused) as refused:
         BINANCE.parse_snapshot(BTC, RestResponse(403, page))
-    assert (refused.value.code, refused.value.message) == (0, "403 Forbidden nginx")
+    assert (refused.value.exchange_code, refused.value.message) == (0, "403 Forbidden nginx")
 
 
 @pytest.mark.parametrize(("headers", "used"), [({"x-mbx-used-weight-1m": "27"}, 27), ({}, None)])

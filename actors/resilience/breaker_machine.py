@@ -35,7 +35,7 @@ from actors.errors import CircuitOpen
 from actors.errors.checks import count, number, refuse, seconds
 from supervisor.backoff import Backoff, is_count, is_number
 
-__all__ = ["BreakerConfig", "BreakerState", "BreakerStatistics", "CircuitBreaker", "Permit", "Transition"]
+__all__ = ["BreakerConfig", "BreakerMachine", "BreakerState", "BreakerStatistics", "Permit", "Transition"]
 
 KEPT_TRANSITIONS = 64
 """Transitions that wait to be drained. Of more, the oldest are forgotten."""
@@ -134,7 +134,7 @@ class BreakerStatistics:
     state: BreakerState
     epoch: int
     retry_at: float
-    """As `CircuitBreaker.retry_at`."""
+    """As `BreakerMachine.retry_at`."""
     consecutive_failures: int
     calls_in_window: int
     failure_rate: float | None
@@ -163,7 +163,7 @@ class _Totals:
 
 
 @define
-class CircuitBreaker:
+class BreakerMachine:
     """Decides whether a call may be made, from how the calls before it ended.
 
     Args:

@@ -9,25 +9,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from actors.errors import CircuitOpen
-from actors.resilience.breaker import BreakerConfig, BreakerState, CircuitBreaker, Permit, Transition
+from actors.resilience.breaker_machine import BreakerConfig, BreakerState, BreakerMachine, Permit, Transition
 from supervisor import SpecError
 
 CLOSED, OPEN, HALF_OPEN, ISOLATED, DISABLED, METRICS_ONLY = BreakerState
 
 
-def fail(breaker: CircuitBreaker, now: float, times: int = 1) -> None:
+def fail(breaker: BreakerMachine, now: float, times: int = 1) -> None:
     for _ in range(times):
         breaker.record_failure(breaker.acquire(now), now)
 
 
-def succeed(breaker: CircuitBreaker, now: float, times: int = 1) -> None:
+def succeed(breaker: BreakerMachine, now: float, times: int = 1) -> None:
     for _ in range(times):
         breaker.record_success(breaker.acquire(now), now)
 
 
-def opened(at: float = 0.0, **config: Any) -> CircuitBreaker:
+def opened(at: float = 0.0, **config: Any) -> BreakerMachine:
     """A breaker that five failures opened."""
-    breaker = CircuitBreaker("rest", BreakerConfig(**config))
+    breaker = BreakerMachine("rest", BreakerConfig(**config))
     fail(breaker, at, breaker.config.failures)
     return breaker
 
@@ -36,18 +36,18 @@ def opened(at: float = 0.0, **config: Any) -> CircuitBreaker:
 
 
 def test_a_new_breaker_is_closed() -> None:
-    assert CircuitBreaker("rest").state(0.0) is CLOSED
+    assert BreakerMachine("rest").state(0.0) is CLOSED
 
 
 @pytest.mark.parametrize(("failures", "state"), [(4, CLOSED), (5, OPEN)])
 def test_five_failures_in_a_row_open_it(failures: int, state: BreakerState) -> None:
-    breaker = CircuitBreaker("rest")
+    breaker = BreakerMachine("rest")
     fail(breaker, 0.0, failures)
     assert breaker.state(0.0) is state
 
 
 def test_a_success_between_failures_begins_the_count_anew() -> None:
-    breaker = CircuitBreaker("rest")
+    breaker = BreakerMachine("rest")
     fail(breaker, 0.0, 4)
     succeed(breaker, 0.0)
     fail(breaker, 0.0, 4)
@@ -55,7 +55,7 @@ def test_a_success_between_failures_begins_the_count_anew() -> None:
 
 
 def test_a_cancelled_call_is_no_verdict() -> None:
-    breaker = CircuitBreaker("rest")
+    breaker = BreakerMachine("rest")
     fail(breaker, 0.0, 4)
     breaker.release(breaker.acquire(0.0))
     assert breaker.statistics(0.0).consecutive_failures == 4
@@ -64,21 +64,21 @@ def test_a_cancelled_call_is_no_verdict() -> None:
 @pytest.mark.parametrize(("outcomes", "state"), [("fsfs", OPEN), ("fsss", CLOSED), ("fff", CLOSED), ("sffs", OPEN)])
 def test_a_rate_of_failures_opens_it_from_the_minimum_of_calls_on(outcomes: str, state: BreakerState) -> None:
     config = BreakerConfig(failures=100, failure_rate=0.5, window=10, minimum_calls=4)
-    breaker = CircuitBreaker("rest", config)
+    breaker = BreakerMachine("rest", config)
     for outcome in outcomes:
         (fail if outcome == "f" else succeed)(breaker, 0.0)
     assert breaker.state(0.0) is state
 
 
 def test_the_rate_looks_back_on_the_window_only() -> None:
-    breaker = CircuitBreaker("rest", BreakerConfig(failures=100, failure_rate=0.6, window=4, minimum_calls=4))
+    breaker = BreakerMachine("rest", BreakerConfig(failures=100, failure_rate=0.6, window=4, minimum_calls=4))
     for outcome in (fail, succeed, succeed, succeed, fail, fail):
         outcome(breaker, 0.0)
     assert breaker.statistics(0.0).failure_rate == 0.5
 
 
 def test_there_is_no_rate_below_the_minimum_of_calls() -> None:
-    breaker = CircuitBreaker("rest", BreakerConfig(minimum_calls=2))
+    breaker = BreakerMachine("rest", BreakerConfig(minimum_calls=2))
     fail(breaker, 0.0)
     assert breaker.statistics(0.0).failure_rate is None
 
@@ -197,7 +197,7 @@ def test_a_probe_written_off_long_ago_leaves_room_for_the_next() -> None:
 
 
 def test_a_late_failure_does_not_judge_the_probe() -> None:
-    breaker = CircuitBreaker("rest")
+    breaker = BreakerMachine("rest")
     slow = breaker.acquire(0.0)
     fail(breaker, 0.0, 5)
     breaker.record_failure(slow, 30.0)
@@ -205,7 +205,7 @@ def test_a_late_failure_does_not_judge_the_probe() -> None:
 
 
 def test_a_late_success_does_not_close_it() -> None:
-    breaker = CircuitBreaker("rest", BreakerConfig(successes=1))
+    breaker = BreakerMachine("rest", BreakerConfig(successes=1))
     slow = breaker.acquire(0.0)
     fail(breaker, 0.0, 5)
     breaker.record_success(slow, 30.0)
@@ -213,7 +213,7 @@ def test_a_late_success_does_not_close_it() -> None:
 
 
 def test_a_late_release_does_not_free_a_probe() -> None:
-    breaker = CircuitBreaker("rest")
+    breaker = BreakerMachine("rest")
     slow = breaker.acquire(0.0)
     fail(breaker, 0.0, 5)
     breaker.acquire(30.0)
@@ -222,7 +222,7 @@ def test_a_late_release_does_not_free_a_probe() -> None:
 
 
 def test_a_late_result_is_counted() -> None:
-    breaker = CircuitBreaker("rest")
+    breaker = BreakerMachine("rest")
     slow = breaker.acquire(0.0)
     fail(breaker, 0.0, 5)
     breaker.record_success(slow, 30.0)
@@ -234,19 +234,19 @@ def test_a_late_result_is_counted() -> None:
 
 
 def test_the_servers_time_opens_it_at_the_first_failure() -> None:
-    breaker = CircuitBreaker("rest")
+    breaker = BreakerMachine("rest")
     breaker.record_failure(breaker.acquire(0.0), 0.0, open_until=7.0)
     assert (breaker.state(6.9), breaker.state(7.0)) == (OPEN, HALF_OPEN)
 
 
 def test_the_longer_of_the_own_wait_and_the_servers_time_holds() -> None:
-    breaker = CircuitBreaker("rest", BreakerConfig(failures=1))
+    breaker = BreakerMachine("rest", BreakerConfig(failures=1))
     breaker.record_failure(breaker.acquire(0.0), 0.0, open_until=7.0)
     assert breaker.retry_at(0.0) == 30.0
 
 
 def test_the_servers_time_is_heard_from_a_late_result_too() -> None:
-    breaker = CircuitBreaker("rest")
+    breaker = BreakerMachine("rest")
     slow = breaker.acquire(0.0)
     fail(breaker, 0.0, 5)
     breaker.record_failure(slow, 1.0, open_until=120.0)
@@ -261,13 +261,13 @@ def test_an_open_breaker_never_opens_sooner_for_a_server_time() -> None:
 
 @pytest.mark.parametrize("until", [-1.0, 5.0, math.nan])
 def test_a_server_time_that_has_passed_changes_nothing(until: float) -> None:
-    breaker = CircuitBreaker("rest")
+    breaker = BreakerMachine("rest")
     breaker.open_until(until, 5.0)
     assert breaker.state(5.0) is CLOSED
 
 
 def test_a_server_time_does_not_lift_an_isolation() -> None:
-    breaker = CircuitBreaker("rest")
+    breaker = BreakerMachine("rest")
     breaker.isolate(0.0)
     breaker.open_until(10.0, 0.0)
     assert breaker.state(11.0) is ISOLATED
@@ -277,7 +277,7 @@ def test_a_server_time_does_not_lift_an_isolation() -> None:
 
 
 def test_an_isolated_breaker_refuses_for_ever() -> None:
-    breaker = CircuitBreaker("rest")
+    breaker = BreakerMachine("rest")
     breaker.isolate(0.0)
     with pytest.raises(CircuitOpen) as caught:
         breaker.acquire(1e9)
@@ -285,14 +285,14 @@ def test_an_isolated_breaker_refuses_for_ever() -> None:
 
 
 def test_a_reset_closes_an_isolated_breaker() -> None:
-    breaker = CircuitBreaker("rest")
+    breaker = BreakerMachine("rest")
     breaker.isolate(0.0)
     breaker.reset(1.0)
     assert breaker.state(1.0) is CLOSED
 
 
 def test_a_reset_of_a_closed_breaker_forgets_its_failures() -> None:
-    breaker = CircuitBreaker("rest")
+    breaker = BreakerMachine("rest")
     fail(breaker, 0.0, 4)
     breaker.reset(0.0)
     fail(breaker, 0.0, 4)
@@ -300,7 +300,7 @@ def test_a_reset_of_a_closed_breaker_forgets_its_failures() -> None:
 
 
 def test_a_reset_forgets_the_calls_in_the_window() -> None:
-    breaker = CircuitBreaker("rest", BreakerConfig(minimum_calls=1))
+    breaker = BreakerMachine("rest", BreakerConfig(minimum_calls=1))
     fail(breaker, 0.0, 4)
     breaker.reset(0.0)
     statistics = breaker.statistics(0.0)
@@ -308,7 +308,7 @@ def test_a_reset_forgets_the_calls_in_the_window() -> None:
 
 
 def test_a_disabled_breaker_lets_everything_pass_and_records_nothing() -> None:
-    breaker = CircuitBreaker("rest")
+    breaker = BreakerMachine("rest")
     breaker.disable(0.0)
     fail(breaker, 0.0, 100)
     succeed(breaker, 0.0, 100)
@@ -317,7 +317,7 @@ def test_a_disabled_breaker_lets_everything_pass_and_records_nothing() -> None:
 
 
 def test_metrics_only_records_and_lets_everything_pass() -> None:
-    breaker = CircuitBreaker("rest", BreakerConfig(failure_rate=0.5))
+    breaker = BreakerMachine("rest", BreakerConfig(failure_rate=0.5))
     breaker.observe_only(0.0)
     fail(breaker, 0.0, 100)
     statistics = breaker.statistics(0.0)
@@ -328,7 +328,7 @@ def test_metrics_only_records_and_lets_everything_pass() -> None:
 
 
 def test_the_retry_time_of_a_closed_breaker_is_now() -> None:
-    assert CircuitBreaker("rest").retry_at(3.0) == 3.0
+    assert BreakerMachine("rest").retry_at(3.0) == 3.0
 
 
 def test_transitions_are_stamped_with_the_moment_they_were_due() -> None:
@@ -348,7 +348,7 @@ def test_a_drained_transition_is_not_told_twice() -> None:
 
 
 def test_transitions_that_nobody_drains_are_bounded() -> None:
-    breaker = CircuitBreaker("rest")
+    breaker = BreakerMachine("rest")
     for _ in range(100):
         breaker.isolate(0.0)
         breaker.reset(0.0)
@@ -356,7 +356,7 @@ def test_transitions_that_nobody_drains_are_bounded() -> None:
 
 
 def test_a_copy_lives_on_its_own() -> None:
-    breaker = CircuitBreaker("rest")
+    breaker = BreakerMachine("rest")
     fail(breaker.copy(), 0.0, 5)
     assert breaker.state(0.0) is CLOSED
 
@@ -409,7 +409,7 @@ class AnyUse(RuleBasedStateMachine):
         config = BreakerConfig(
             failures=3, failure_rate=0.5, window=6, minimum_calls=4, probes=2, successes=3, probe_within=40.0
         )
-        self.breaker = CircuitBreaker("rest", config)
+        self.breaker = BreakerMachine("rest", config)
         self.now = 0.0
         self.held: list[Permit] = []
         self.last: BreakerState = CLOSED

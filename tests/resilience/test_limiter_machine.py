@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from actors.resilience.limiter import RateLimiter, Reservation, RollingWindow, seconds_until
+from actors.resilience.limiter_machine import LimiterMachine, Reservation, RollingWindow, seconds_until
 
 TIMES = st.floats(0, 1e9)
 
@@ -156,15 +156,15 @@ def test_nobody_waits_longer_than_needed(limit: int, pauses: list[float]) -> Non
         went.append((now, 1))
 
 
-# RateLimiter
+# LimiterMachine
 
 
 def test_without_windows_everything_goes_at_once() -> None:
-    assert RateLimiter().try_take(0.0) == 0.0
+    assert LimiterMachine().try_take(0.0) == 0.0
 
 
 def test_the_strictest_window_decides() -> None:
-    limiter = RateLimiter(RollingWindow(1, 1.0), RollingWindow(3, 100.0))
+    limiter = LimiterMachine(RollingWindow(1, 1.0), RollingWindow(3, 100.0))
     for at in (0.0, 1.0, 2.0):
         limiter.try_take(at)
     assert limiter.try_take(3.0) == 97.0
@@ -172,20 +172,20 @@ def test_the_strictest_window_decides() -> None:
 
 def test_a_refused_call_is_recorded_in_no_window() -> None:
     narrow, wide = RollingWindow(1, 1.0), RollingWindow(3, 100.0)
-    limiter = RateLimiter(narrow, wide)
+    limiter = LimiterMachine(narrow, wide)
     limiter.try_take(0.0)
     limiter.try_take(0.0)
     assert (narrow.used(0.0), wide.used(0.0)) == (1, 1)
 
 
 def test_a_ban_lets_nothing_through_before_its_end() -> None:
-    limiter = RateLimiter(RollingWindow(5, 1.0))
+    limiter = LimiterMachine(RollingWindow(5, 1.0))
     limiter.ban_until(120.0)
     assert (limiter.try_take(0.0), limiter.try_take(120.0)) == (120.0, 0.0)
 
 
 def test_a_shorter_ban_does_not_shorten_a_longer_one() -> None:
-    limiter = RateLimiter()
+    limiter = LimiterMachine()
     limiter.ban_until(120.0)
     limiter.ban_until(60.0)
     assert limiter.delay(0.0) == 120.0
@@ -193,7 +193,7 @@ def test_a_shorter_ban_does_not_shorten_a_longer_one() -> None:
 
 def test_asking_during_a_ban_forgets_no_event() -> None:
     window = RollingWindow(1, 10.0)
-    limiter = RateLimiter(window)
+    limiter = LimiterMachine(window)
     limiter.try_take(0.0)
     limiter.ban_until(60.0)
     limiter.delay(1.0)
@@ -201,7 +201,7 @@ def test_asking_during_a_ban_forgets_no_event() -> None:
 
 
 def test_a_ban_without_end_waits_without_end() -> None:
-    limiter = RateLimiter(RollingWindow(1, 1.0))
+    limiter = LimiterMachine(RollingWindow(1, 1.0))
     limiter.ban_until(math.inf)
     limiter.reserve(0.0)
     assert limiter.delay(0.0) == math.inf
@@ -209,51 +209,51 @@ def test_a_ban_without_end_waits_without_end() -> None:
 
 def test_the_server_count_goes_to_the_window_of_that_length() -> None:
     second, minute = RollingWindow(100, 1.0), RollingWindow(6000, 60.0)
-    RateLimiter(second, minute).observe(0.0, 50, within=60.0)
+    LimiterMachine(second, minute).observe(0.0, 50, within=60.0)
     assert (second.used(0.0), minute.used(0.0)) == (0, 50)
 
 
 def test_reservations_are_planned_one_after_the_other() -> None:
-    limiter = RateLimiter(RollingWindow(2, 1.0))
+    limiter = LimiterMachine(RollingWindow(2, 1.0))
     assert [limiter.reserve(0.0).at for _ in range(5)] == [0.0, 0.0, 1.0, 1.0, 2.0]
 
 
 def test_a_reservation_goes_at_its_time() -> None:
-    limiter = RateLimiter(RollingWindow(1, 1.0))
+    limiter = LimiterMachine(RollingWindow(1, 1.0))
     limiter.try_take(0.0)
     reservation = limiter.reserve(0.25)
     assert (limiter.claim(reservation, 0.5), limiter.claim(reservation, 1.0)) == (0.5, 0.0)
 
 
 def test_nobody_overtakes_the_line() -> None:
-    limiter = RateLimiter(RollingWindow(1, 1.0))
+    limiter = LimiterMachine(RollingWindow(1, 1.0))
     limiter.reserve(0.0)
     assert limiter.try_take(0.0) == 1.0
 
 
 def test_a_place_in_the_line_keeps_a_later_one_back() -> None:
-    limiter = RateLimiter(RollingWindow(1, 1.0))
+    limiter = LimiterMachine(RollingWindow(1, 1.0))
     limiter.reserve(0.0)
     later = limiter.reserve(0.0)
     assert limiter.claim(later, 0.0) == 1.0
 
 
 def test_whoever_has_room_beside_those_before_need_not_wait_for_them() -> None:
-    limiter = RateLimiter(RollingWindow(2, 1.0))
+    limiter = LimiterMachine(RollingWindow(2, 1.0))
     limiter.reserve(0.0)
     later = limiter.reserve(0.0)
     assert limiter.claim(later, 0.0) == 0.0
 
 
 def test_those_behind_a_cancelled_reservation_move_up() -> None:
-    limiter = RateLimiter(RollingWindow(1, 1.0))
+    limiter = LimiterMachine(RollingWindow(1, 1.0))
     first, second = limiter.reserve(0.0), limiter.reserve(0.0)
     limiter.cancel(first)
     assert limiter.claim(second, 0.0) == 0.0
 
 
 def test_a_cancel_after_the_claim_does_not_undo_the_call() -> None:
-    limiter = RateLimiter(RollingWindow(1, 1.0))
+    limiter = LimiterMachine(RollingWindow(1, 1.0))
     reservation = limiter.reserve(0.0)
     limiter.claim(reservation, 0.0)
     limiter.cancel(reservation)
@@ -261,7 +261,7 @@ def test_a_cancel_after_the_claim_does_not_undo_the_call() -> None:
 
 
 def test_a_reservation_cannot_be_claimed_twice() -> None:
-    limiter = RateLimiter()
+    limiter = LimiterMachine()
     reservation = limiter.reserve(0.0)
     limiter.claim(reservation, 0.0)
     with pytest.raises(ValueError, match="not in list"):
@@ -269,14 +269,14 @@ def test_a_reservation_cannot_be_claimed_twice() -> None:
 
 
 def test_a_call_that_was_made_late_counts_from_when_it_was_made() -> None:
-    limiter = RateLimiter(RollingWindow(1, 1.0))
+    limiter = LimiterMachine(RollingWindow(1, 1.0))
     first, second = limiter.reserve(0.0), limiter.reserve(0.0)
     limiter.claim(first, 0.5)
     assert limiter.claim(second, 1.0) == 0.5
 
 
 def test_a_ban_holds_back_those_already_in_line() -> None:
-    limiter = RateLimiter()
+    limiter = LimiterMachine()
     reservation = limiter.reserve(0.0)
     limiter.ban_until(60.0)
     assert limiter.claim(reservation, 0.0) == 60.0
@@ -284,7 +284,7 @@ def test_a_ban_holds_back_those_already_in_line() -> None:
 
 def test_a_weight_that_no_window_takes_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="weight=6; expected 1 to 5"):
-        RateLimiter(RollingWindow(5, 1.0)).reserve(0.0, 6)
+        LimiterMachine(RollingWindow(5, 1.0)).reserve(0.0, 6)
 
 
 class AnyUse(RuleBasedStateMachine):
@@ -292,7 +292,7 @@ class AnyUse(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.limiter = RateLimiter(RollingWindow(3, 1.0), RollingWindow(5, 7.0))
+        self.limiter = LimiterMachine(RollingWindow(3, 1.0), RollingWindow(5, 7.0))
         self.now = 1000.0
         self.line: list[Reservation] = []
         self.went: list[tuple[float, int]] = []

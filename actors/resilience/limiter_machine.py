@@ -5,7 +5,7 @@ counts that window: a bucket of 5 messages per second sends 9 in the first one a
 event is remembered until it is exactly `within` seconds old; at that moment it has left the window.
 
     RollingWindow    one limit
-    RateLimiter      several at once, bans, what the server says it has counted, and a queue
+    LimiterMachine      several at once, bans, what the server says it has counted, and a queue
 
 Theory of the queue. What counts is when a call is *made*, not when it was planned: a task that wakes up late is
 inside a later window than planned. So a reservation records nothing. It holds a place in the line, `delay` plans
@@ -22,7 +22,7 @@ from typing import NoReturn, Self
 
 from attrs import define, field
 
-__all__ = ["RateLimiter", "Reservation", "RollingWindow", "seconds_until"]
+__all__ = ["LimiterMachine", "Reservation", "RollingWindow", "seconds_until"]
 
 
 def seconds_until(moment: float, now: float) -> float:
@@ -125,7 +125,7 @@ class RollingWindow:
 
 @define(eq=False)
 class Reservation:
-    """A place in the line of a `RateLimiter`. End it once, by a `claim` that returned 0 or by `cancel`."""
+    """A place in the line of a `LimiterMachine`. End it once, by a `claim` that returned 0 or by `cancel`."""
 
     weight: int
     at: float
@@ -133,7 +133,7 @@ class Reservation:
 
 
 @define(init=False)
-class RateLimiter:
+class LimiterMachine:
     """Several limits at once, first come first served.
 
     Args:

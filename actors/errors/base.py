@@ -1,0 +1,98 @@
+"""What every error of the actors carries, and how it is shown."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar, Unpack
+
+from actors.errors.context import ErrorFields, current_context
+from actors.errors.kinds import Action, Category, Recoverability, Severity
+from supervisor.parking import clock_here
+from supervisor.secrets import redact
+
+__all__ = ["ActorsError"]
+
+_numbers = itertools.count(1)
+_process = os.urandom(4).hex()
+
+
+def _renew() -> None:
+    # A forked process would go on with the same ids as its parent.
+    global _process  # noqa: PLW0603  # one per process by its nature
+    _process = os.urandom(4).hex()
+
+
+os.register_at_fork(after_in_child=_renew)
+
+
+class ActorsError(Exception):
+    """Base of all errors that `actors` raises on purpose.
+
+    Args:
+        message: one plain sentence for people. Secrets in it are hidden.
+        fields: component, operation, request_id, user_id, session_id, hint; what is not given is taken from the
+            context in force (`error_context`).
+    """
+
+    category: Category = Category.UNKNOWN
+    severity: Severity = Severity.ERROR
+    recoverability: Recoverability = Recoverability.OPERATOR
+    action: Action = Action.NEVER
+    code: ClassVar[str] = "actors_error"
+    """Stable: programs, alerts and dashboards may rely on it."""
+    hint: str | None = None
+    """What an operator should do."""
+    retry_after: float | None = None
+    """Seconds to wait before the same is tried again, where the other side said so."""
+
+    def __init__(self, message: str, **fields: Unpack[ErrorFields]) -> None:
+        super().__init__(redact(message))
+        context = current_context()
+        self.id = f"{_process}-{next(_numbers)}"
+        """Unique among all processes, for support: one error can be found again in logs, alerts and histories."""
+        self.at = clock_here()()
+        """When: on the clock of the loop, or `time.monotonic` outside of one."""
+        self.at_wall = time.time()
+        """When: seconds since 1970, for people only."""
+        self.component = fields.get("component", context.component)
+        self.operation = fields.get("operation", context.operation)
+        self.request_id = fields.get("request_id", context.request_id)
+        self.user_id = fields.get("user_id", context.user_id)
+        self.session_id = fields.get("session_id", context.session_id)
+        if (hint := fields.get("hint")) is not None:
+            self.hint = hint
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain data that JSON can hold, without secrets."""
+        shown = {
+            "error": type(self).__name__,
+            "code": self.code,
+            "message": str(self),
+            "category": self.category.value,
+            "severity": self.severity.name.lower(),
+            "recoverability": self.recoverability.value,
+            "action": self.action.value,
+            **{name: value for name, value in vars(self).items() if not name.startswith("_") and name not in _JUDGED},
+            "hint": self.hint,
+            "retry_after": self.retry_after,
+            "cause": None if self.__cause__ is None else f"{type(self.__cause__).__name__}: {self.__cause__}",
+            "notes": list(getattr(self, "__notes__", ())),
+        }
+        return {name: redact(value) for name, value in shown.items()}
+
+    def __reduce__(self) -> tuple[Callable[..., ActorsError], tuple[Any, ...]]:
+        # The constructors take fields, not the message, so that the pickle of an Exception could not be read again.
+        return _restored, (type(self), self.args, vars(self))
+
+
+_JUDGED = frozenset({"category", "severity", "recoverability", "action", "hint", "retry_after"})
+
+
+def _restored(kind: type[ActorsError], args: tuple[Any, ...], fields: dict[str, Any]) -> ActorsError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    vars(error).update(fields)
+    return error

@@ -1,0 +1,97 @@
+"""Sleeping until somebody wakes one, or time is up: as a task on trio or asyncio, or as a thread. Woken from anywhere."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from threading import get_ident
+from typing import NoReturn, Protocol
+
+import anyio
+
+from supervisor.parking import loop_clock, parker_type, threadsafe_caller
+
+__all__ = ["TaskWaiter", "ThreadWaiter", "Waiter", "in_a_loop", "pause", "refuse_to_block"]
+
+
+class Waiter(Protocol):
+    """Somebody who sleeps. A wake-up before the sleep is remembered."""
+
+    def wake(self) -> None:
+        """Wake it, from any thread. Once is enough; nobody is woken who is gone."""
+        ...
+
+
+class TaskWaiter:
+    """A task that sleeps. Made in the loop in which it sleeps."""
+
+    __slots__ = ("_call", "_home", "_parker", "_woken")
+
+    def __init__(self) -> None:
+        self._parker = parker_type()()
+        self._home = get_ident()
+        self._call = threadsafe_caller()
+        self._woken = False
+
+    def wake(self) -> None:
+        if get_ident() == self._home:
+            self._rouse()
+        else:
+            self._call(self._rouse)
+
+    async def sleep(self, seconds: float = math.inf) -> None:
+        """Sleep until `wake`, or this long.
+
+        Cancellation: atomic; a wake-up that crosses it is lost with the sleeper.
+        """
+        with anyio.move_on_after(None if seconds == math.inf else seconds):
+            while not self._woken:
+                await self._parker.park()
+        self._woken = False
+
+    def _rouse(self) -> None:
+        self._woken = True
+        self._parker.unpark()
+
+
+class ThreadWaiter:
+    """A thread that sleeps."""
+
+    __slots__ = ("_event",)
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def wake(self) -> None:
+        self._event.set()
+
+    def sleep(self, seconds: float = math.inf) -> None:
+        """Sleep until `wake`, or this long."""
+        self._event.wait(None if seconds == math.inf else min(seconds, threading.TIMEOUT_MAX))
+        self._event.clear()
+
+
+def in_a_loop() -> bool:
+    """Whether an event loop runs in this thread, so that to sleep here would stop everything."""
+    try:
+        loop_clock()
+    except RuntimeError:
+        return False
+    return True
+
+
+def refuse_to_block(what: str, instead: str) -> NoReturn:
+    """Raise RuntimeError: who waits here blocks the event loop."""
+    raise RuntimeError(f"{what} would have to wait here, and block the event loop; expected: {instead}")
+
+
+def pause(seconds: float) -> None:
+    """Sleep in this thread.
+
+    Raises:
+        RuntimeError: an event loop runs here.
+    """
+    if in_a_loop():
+        refuse_to_block("a synchronous call", "an async function, or a worker thread (anyio.to_thread.run_sync)")
+    time.sleep(seconds)
