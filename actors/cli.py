@@ -20,6 +20,7 @@ from rich.console import Console
 
 from actors.demo import DemoConfig, run_demo
 from actors.errors import ActorsError
+from actors.explain_command import explain_error
 from actors.simulator.command import simulate
 from supervisor import Failed, SupervisorError
 from supervisor.commands import BROKEN, INTERRUPTED, UNREAD, WRONG, check, doctor, ending, tree
@@ -42,6 +43,7 @@ app.command(simulate)
 app.command(check)
 app.command(tree)
 app.command(doctor)
+app.command(explain_error, name="explain")
 
 
 @app.command

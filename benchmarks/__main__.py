@@ -22,6 +22,7 @@ from benchmarks.framework import asks, crashes, crowd, fairness, imports, messag
 from benchmarks.logs import log_to_stderr
 from benchmarks.loops import LOOPS, installed
 from benchmarks.machine import machine, versions
+from benchmarks.resilience import overhead
 from benchmarks.rounds import CaseFailed, Figure, Options
 
 __all__ = ["CASES", "main"]
@@ -41,6 +42,7 @@ CASES: Mapping[str, Callable[[Options], list[Figure]]] = {
     "steady": steady.steady,
     "fair": fairness.fair,
     "import": imports.imported,
+    "resilience": overhead.resilience,
     "frames": frames.run,
     "books": books.run,
     "memory": memory.run,
@@ -71,8 +73,8 @@ def bench(
     """Run all cases, or those that are named.
 
     Args:
-        cases: tell, send, ask, ring, start, crowd, crash, snapshot, publish, timer, steady, fair, import; frames, books,
-            memory.
+        cases: tell, send, ask, ring, start, crowd, crash, snapshot, publish, timer, steady, fair, import; resilience;
+            frames, books, memory.
         rounds: how often floor and case alternate.
         seconds: how long memory is watched, on each loop.
         data: where recorded traffic lies.
@@ -146,8 +148,9 @@ def table(figures: Mapping[str, Sequence[Figure]]) -> Table:
     )
     for case, lines in figures.items():
         for line in lines:
+            name = f"{case}: {line.case}" if case not in line.case else line.case
             drawn.add_row(
-                f"{case}: {line.case}" if case not in line.case else line.case,
+                f"{name}; {line.who}" if line.who else name,
                 line.loop,
                 line.done,
                 line.unit,

@@ -1,7 +1,8 @@
 """`python -m benchmarks.report [BENCH PEERS]`: makes docs/performance.md of what the benchmarks wrote.
 
 The page is made of nothing but the two files and `docs/performance/notes.md`, which is written by hand: what stands above its
-first heading opens the page, the rest closes it. Each `yes` and `no` is computed anew from the figures.
+first heading opens the page, the rest closes it. Each `yes` and `no` is computed anew from the figures. The figures of policies
+may stand in a third file, which takes the place of what the first has of them: they were measured by themselves then.
 """
 
 from __future__ import annotations
@@ -15,18 +16,22 @@ from typing import ClassVar, TypeVar
 import msgspec
 from cyclopts import App
 from msgspec import Struct
+from msgspec.structs import replace
 
 from benchmarks.comparison import Comparison, beside_others, table
 from benchmarks.framework.quantities import QUANTITIES
 from benchmarks.peers.lines import Line
 from benchmarks.plots import Plot, draw, drawable
+from benchmarks.resilience.page import beside_policies
 from benchmarks.rounds import Figure
 
 __all__ = ["FOLDER", "PAGE", "Chosen", "Ours", "Theirs", "main", "render", "written"]
 
 FOLDER = Path(__file__).parent.parent / "docs" / "performance"
 PAGE = FOLDER.with_suffix(".md")
-BENCH, PEERS, NOTES = "bench.json", "peers.json", "notes.md"
+BENCH, PEERS, RESILIENCE, NOTES = "bench.json", "peers.json", "resilience.json", "notes.md"
+POLICIES = "resilience"
+"""The case that other libraries take part in, and its own heading."""
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Messages": ("tell", "send"),
     "Questions": ("ask", "ring"),
@@ -65,7 +70,7 @@ class Ours(Struct, frozen=True):
     @property
     def named(self) -> list[tuple[str, Figure]]:
         """Every figure, under a name that says what it is by itself."""
-        return [(_name(case, figure), figure) for case, figures in self.figures.items() for figure in figures]
+        return [(_name(case, figure), figure) for case, figures in self.figures.items() for figure in figures if not figure.who]
 
 
 class Theirs(Struct, frozen=True):
@@ -97,19 +102,22 @@ only the notes are written by hand. A test fails when this page is out of date.
 """
 
 
-def render(ours: Ours, theirs: Theirs, notes: str) -> str:
+def render(ours: Ours, theirs: Theirs, notes: str, apart: Ours | None = None) -> str:
     """The page.
 
     Args:
         ours: of `make bench`.
         theirs: of `make bench-peers`.
         notes: the part that is written by hand.
+        apart: of `python -m benchmarks resilience`, where that was measured by itself.
     """
+    ours = joined(ours, apart)
     comparison = Comparison(theirs.figures)
     opening, heading, closing = notes.partition("## ")
     parts = [HEAD.format(bench=BENCH, peers=PEERS, ours=ours, theirs=theirs)]
     parts += [_reservations(ours), opening.strip() + "\n", _summary(ours), _plots(drawable(ours.named, comparison))]
     parts += _groups(ours)
+    parts += _policies(ours, apart)
     parts += beside_others(comparison)
     parts += [_missed(ours), heading + closing]
     return "\n".join(part for part in parts if part.strip()).rstrip() + "\n"
@@ -141,13 +149,33 @@ def _plots(plots: Iterable[Plot]) -> str:
 
 
 def _groups(ours: Ours) -> Iterator[str]:
-    named = {case for cases in GROUPS.values() for case in cases}
+    named = {POLICIES, *(case for cases in GROUPS.values() for case in cases)}
     others = tuple(case for case in ours.figures if case not in named)
     for heading, cases in {**GROUPS, "Others": others}.items():
         figures = [(_name(case, figure), figure) for case in cases for figure in ours.figures.get(case, ())]
         if figures:
             yield f"## {heading}\n"
             yield table(COLUMNS, _rows(figures))
+
+
+def joined(ours: Ours, apart: Ours | None) -> Ours:
+    """With the figures of policies that were measured by themselves in the place of its own, if those are not newer."""
+    if apart is None or (POLICIES in ours.figures and ours.at > apart.at):
+        return ours
+    return replace(ours, figures={**ours.figures, POLICIES: apart.figures.get(POLICIES, [])})
+
+
+def _policies(ours: Ours, apart: Ours | None) -> Iterator[str]:
+    figures = ours.figures.get(POLICIES, [])
+    if not figures:
+        return
+    yield "## Policies of resilience\n"
+    if apart is not None and figures is apart.figures.get(POLICIES):
+        at = f"{apart.at:%Y-%m-%d %H:%M} UTC"
+        yield f"[Measured by themselves](performance/{RESILIENCE}), {at}, {apart.chosen.rounds} rounds, on {apart.machine}.\n"
+        yield _reservations(apart)
+    yield table(COLUMNS, _rows((_name(POLICIES, figure), figure) for figure in figures if not figure.who))
+    yield from beside_policies(figures)
 
 
 def _rows(figures: Iterable[tuple[str, Figure]]) -> Iterator[list[str]]:
@@ -169,7 +197,7 @@ def _rows(figures: Iterable[tuple[str, Figure]]) -> Iterator[list[str]]:
 
 def _name(case: str, figure: Figure) -> str:
     """Those of the framework have names that no other has."""
-    return figure.case if figure.case in QUANTITIES else f"{case}: {figure.case}"
+    return figure.case if figure.case in QUANTITIES or case == POLICIES else f"{case}: {figure.case}"
 
 
 def _did(figure: Figure) -> str:
@@ -250,26 +278,31 @@ def written(folder: Path) -> str:
     Raises:
         NoReport
     """
-    return render(*load(folder / BENCH, folder / PEERS), (folder / NOTES).read_text(encoding="utf-8"))
+    apart = folder / RESILIENCE
+    measured = _read(apart, Ours) if apart.exists() else None
+    return render(*load(folder / BENCH, folder / PEERS), (folder / NOTES).read_text(encoding="utf-8"), measured)
 
 
 @app.default
-def report(bench: Path | None = None, peers: Path | None = None) -> int:
+def report(bench: Path | None = None, peers: Path | None = None, resilience: Path | None = None) -> int:
     """Make the page and its plots; without files, of those that were given before.
 
     Args:
         bench: what `make bench ARGS="--json FILE"` wrote.
         peers: what `make bench-peers ARGS="--json FILE"` wrote.
+        resilience: what `make bench ARGS="resilience --json FILE"` wrote, where the policies were measured by themselves.
 
     Returns:
         The exit code: 2 when a file is not what it should be, and then nothing is changed.
     """
     try:
         ours, theirs = load(bench or FOLDER / BENCH, peers or FOLDER / PEERS)
+        apart = resilience or FOLDER / RESILIENCE
+        ours = joined(ours, _read(apart, Ours) if apart.exists() or resilience else None)
     except NoReport as error:
         print(error, file=sys.stderr)
         return 2
-    for given, kept in ((bench, BENCH), (peers, PEERS)):
+    for given, kept in ((bench, BENCH), (peers, PEERS), (resilience, RESILIENCE)):
         if given is not None:
             (FOLDER / kept).write_bytes(given.read_bytes())
     PAGE.write_text(written(FOLDER), encoding="utf-8")

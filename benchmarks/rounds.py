@@ -80,6 +80,8 @@ class Options:
     """How much of the framework's work is done: 0.01 for a look whether all runs."""
     warming: int = 1
     """Rounds of the framework's cases that are not counted."""
+    beside: bool = True
+    """Whether other libraries' policies are measured beside ours; they want an environment of their own."""
     progress: Callable[[str], object] = field(default=lambda _: None)
     """Is told what is being measured."""
 
@@ -159,6 +161,8 @@ class Figure(Struct, frozen=True, kw_only=True):
     """One line of the report."""
 
     case: str
+    who: str = ""
+    """Which other library's it is, with its version; empty: ours."""
     loop: str = ""
     """Where it was measured; empty: everywhere, or on none."""
     done: str

@@ -35,7 +35,7 @@ COUNTED_ON = ("trio", "asyncio")
 """uvloop's own part is C, which is not seen, and the framework does there what it does on asyncio."""
 NOT_OURS = ("frames", "books", "memory")
 """Cases of the actors: they want minutes, or recorded traffic."""
-SMALL = Options(rounds=1, warming=0, scale=0.001)
+SMALL = Options(rounds=1, warming=0, scale=0.001, beside=False)
 OUTSIDE = {"crowd": evolve(SMALL, scale=0.02), "import": SMALL}
 """Cases whose work is done in processes, and which run beside the others. A crowd has two thousand, as its memory is a
 figure: a hundred may fit into what the process has already."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
-pytest_plugins = ["supervisor.testing.pytest_plugin"]
+pytest_plugins = ["supervisor.testing.pytest_plugin", "tests.errors.accuracy"]
 
 # The same examples in every run, so that a red run is about the change; `make soak` looks for new ones, and for many more.
 settings.register_profile("default", deadline=None, derandomize=True, print_blob=True)

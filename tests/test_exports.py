@@ -32,6 +32,7 @@ def test_all_is_sorted_and_names_what_exists(name: str) -> None:
 @pytest.mark.parametrize("name", PACKAGES)
 def test_a_package_exports_all_that_it_shows(name: str) -> None:
     module = importlib.import_module(name)
+    assert [one for one in module.__all__ if not hasattr(module, one)] == []  # loads what is loaded when it is first used
     shown = {key for key, value in vars(module).items() if not key.startswith("_") and not isinstance(value, ModuleType)}
     assert shown - {"annotations"} == set(module.__all__)
 

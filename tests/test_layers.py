@@ -28,7 +28,7 @@ FLOORS = {
         "ports protocol link transport exchanges",
         "connection_manager state_manager health_monitor recovery_worker recovery_manager route stream stream_manager",
         "exchange_tree bot_tree",
-        "simulator demo cli __init__",
+        "simulator demo explain_command cli __init__",
     ),
 }
 # DESIGN.md names these two itself. They shadow nothing as long as no file inside supervisor/ is run as a script.

@@ -2,14 +2,18 @@
 
 from actors.errors.base import ActorsError as ActorsError
 from actors.errors.classification import Classification as Classification
+from actors.errors.classification import Classifier as Classifier
 from actors.errors.classification import classify as classify
 from actors.errors.context import ErrorContext as ErrorContext
 from actors.errors.context import ErrorFields as ErrorFields
 from actors.errors.context import current_context as current_context
+from actors.errors.explanations import Explanation as Explanation
+from actors.errors.explanations import explain as explain
 from actors.errors.kinds import Action as Action
 from actors.errors.kinds import Category as Category
 from actors.errors.kinds import Recoverability as Recoverability
 from actors.errors.kinds import Severity as Severity
+from actors.errors.rules import Rule as Rule
 from actors.errors.taxonomy import AuthenticationError as AuthenticationError
 from actors.errors.taxonomy import BadFrame as BadFrame
 from actors.errors.taxonomy import Banned as Banned
@@ -40,6 +44,8 @@ from actors.errors.taxonomy import RateLimited as RateLimited
 from actors.errors.taxonomy import RecordingError as RecordingError
 from actors.errors.taxonomy import RecoveryError as RecoveryError
 from actors.errors.taxonomy import RecoveryFailed as RecoveryFailed
+from actors.errors.taxonomy import RecoveryLoop as RecoveryLoop
+from actors.errors.taxonomy import RecoveryRunning as RecoveryRunning
 from actors.errors.taxonomy import SecurityError as SecurityError
 from actors.errors.taxonomy import StaleData as StaleData
 from actors.errors.taxonomy import StorageError as StorageError
@@ -62,6 +68,7 @@ __all__ = [
     "Category",
     "CircuitOpen",
     "Classification",
+    "Classifier",
     "ConfigurationError",
     "ConnectFailed",
     "ConnectionLost",
@@ -71,6 +78,7 @@ __all__ = [
     "ErrorFields",
     "ExchangeRefused",
     "ExchangeUnavailable",
+    "Explanation",
     "IndicatorError",
     "InsufficientFunds",
     "LimitReached",
@@ -88,6 +96,9 @@ __all__ = [
     "Recoverability",
     "RecoveryError",
     "RecoveryFailed",
+    "RecoveryLoop",
+    "RecoveryRunning",
+    "Rule",
     "SecurityError",
     "Severity",
     "StaleData",
@@ -100,6 +111,7 @@ __all__ = [
     "ValidationError",
     "classify",
     "current_context",
+    "explain",
 ]
 
 

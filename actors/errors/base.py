@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from actors.errors.kinds import Action, Category, Recoverability, Severity
 from supervisor.parking import clock_here
 from supervisor.secrets import redact
 
-__all__ = ["ActorsError"]
+__all__ = ["ActorsError", "cleaned"]
 
 _numbers = itertools.count(1)
 _process = os.urandom(4).hex()
@@ -25,7 +26,18 @@ def _renew() -> None:
     _process = os.urandom(4).hex()
 
 
-os.register_at_fork(after_in_child=_renew)
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_renew)
+
+
+_SUSPECT = ("key", "secret", "pass", "sign", "token", "auth", "cook", "mnemon", "bearer", "bas", "-----", "@")
+_LONG = 2_000
+
+
+def cleaned(text: str) -> str:
+    """As `redact`, ten times as fast for a text in which no secret is announced, as in nearly all."""
+    folded = text.casefold()
+    return redact(text) if len(text) > _LONG or any(sign in folded for sign in _SUSPECT) else text
 
 
 class ActorsError(Exception):
@@ -35,6 +47,9 @@ class ActorsError(Exception):
         message: one plain sentence for people. Secrets in it are hidden.
         fields: component, operation, request_id, user_id, session_id, hint; what is not given is taken from the
             context in force (`error_context`).
+
+    Raises:
+        TypeError: another field was given.
     """
 
     category: Category = Category.UNKNOWN
@@ -49,7 +64,10 @@ class ActorsError(Exception):
     """Seconds to wait before the same is tried again, where the other side said so."""
 
     def __init__(self, message: str, **fields: Unpack[ErrorFields]) -> None:
-        super().__init__(redact(message))
+        super().__init__(cleaned(message))
+        if not fields.keys() <= _FIELDS:
+            unknown = ", ".join(sorted(fields.keys() - _FIELDS))
+            raise TypeError(f"{type(self).__name__} takes no {unknown}; there are {', '.join(sorted(_FIELDS))}")
         context = current_context()
         self.id = f"{_process}-{next(_numbers)}"
         """Unique among all processes, for support: one error can be found again in logs, alerts and histories."""
@@ -68,6 +86,7 @@ class ActorsError(Exception):
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain data that JSON can hold, without secrets."""
         shown = {
+            **{name: value for name, value in vars(self).items() if not name.startswith("_") and name not in _JUDGED},
             "error": type(self).__name__,
             "code": self.code,
             "message": str(self),
@@ -75,19 +94,32 @@ class ActorsError(Exception):
             "severity": self.severity.name.lower(),
             "recoverability": self.recoverability.value,
             "action": self.action.value,
-            **{name: value for name, value in vars(self).items() if not name.startswith("_") and name not in _JUDGED},
             "hint": self.hint,
             "retry_after": self.retry_after,
-            "cause": None if self.__cause__ is None else f"{type(self.__cause__).__name__}: {self.__cause__}",
+            "cause": None if self.__cause__ is None else f"{type(self.__cause__).__name__}: {redact(self.__cause__)}",
             "notes": list(getattr(self, "__notes__", ())),
         }
-        return {name: redact(value) for name, value in shown.items()}
+        return {name: _plain(redact(value)) for name, value in shown.items()}
+
+    def add_note(self, note: str, /) -> None:
+        """As for every exception, without the secrets in it: a traceback shows the notes."""
+        super().add_note(cleaned(note) if isinstance(note, str) else note)
 
     def __reduce__(self) -> tuple[Callable[..., ActorsError], tuple[Any, ...]]:
         # The constructors take fields, not the message, so that the pickle of an Exception could not be read again.
         return _restored, (type(self), self.args, vars(self))
 
 
+def _plain(value: Any) -> Any:
+    """What `redact` returns, without what JSON has no word for: infinity and not-a-number."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return {str(key): _plain(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+_FIELDS = ErrorFields.__annotations__.keys()
 _JUDGED = frozenset({"category", "severity", "recoverability", "action", "hint", "retry_after"})
 
 

@@ -36,7 +36,9 @@
     │   ├── CallTimeout (TimeoutError)        our own timeout ended a call, whose outcome is unknown
     │   ├── BulkheadFull                      too many calls at once: name, limit
     │   ├── LimitReached                      our own rate limit: the wait would be too long
+    │   ├── RecoveryRunning                   this incident is being recovered from already
     │   └── RecoveryFailed                    every recovery action was tried: incident, attempts
+    │       └── RecoveryLoop                  a recovery would wait for itself: chain
     ├── NotificationError                     a message to a person did not go out: channel
     ├── StorageError (OSError)                what must be remembered could not be written or read
     └── SecurityError (PermissionError)       something that must not happen; never tried again
@@ -51,9 +53,10 @@ import math
 from collections.abc import Sequence
 from typing import Unpack
 
-from actors.errors.base import ActorsError
+from actors.errors.base import ActorsError, cleaned
 from actors.errors.context import ErrorFields
 from actors.errors.kinds import Action, Category, Recoverability, Severity
+from supervisor.secrets import HIDDEN, redact
 
 __all__ = [
     "AuthenticationError",
@@ -86,6 +89,8 @@ __all__ = [
     "RecordingError",
     "RecoveryError",
     "RecoveryFailed",
+    "RecoveryLoop",
+    "RecoveryRunning",
     "SecurityError",
     "StaleData",
     "StorageError",
@@ -99,6 +104,8 @@ __all__ = [
 
 SAMPLE = 120
 """Characters of a bad frame that an error keeps: enough to recognise it, too little to fill a log."""
+CUT = 512
+"""Characters beyond them that are looked at for secrets."""
 
 
 class NetworkError(ActorsError, OSError):
@@ -226,7 +233,8 @@ class ValidationError(ActorsError, ValueError):
     code = "validation"
 
     def __init__(self, field: str, value: object, expected: str, **fields: Unpack[ErrorFields]) -> None:
-        super().__init__(f"{field} is {value!r}; expected {expected}", **fields)
+        shown = HIDDEN if redact({field: ""})[redact(field)] == HIDDEN else repr(value)
+        super().__init__(f"{field} is {shown}; expected {expected}", **fields)
         self.field = field
         self.expected = expected
 
@@ -271,8 +279,9 @@ class BadFrame(DataFeedError, ValueError):
     code = "bad_frame"
 
     def __init__(self, reason: str, payload: bytes | str, **fields: Unpack[ErrorFields]) -> None:
-        sample = payload[:SAMPLE]
-        self.sample = sample if isinstance(sample, str) else sample.decode("utf-8", "replace")
+        # Cleaned before it is cut: a secret that the cut went through would no longer look like one.
+        text = payload[: SAMPLE + CUT]
+        self.sample = cleaned(text if isinstance(text, str) else text.decode("utf-8", "replace"))[:SAMPLE]
         super().__init__(f"{reason}: {self.sample!r}{'…' if len(payload) > SAMPLE else ''}", **fields)
         self.reason = reason
 
@@ -621,6 +630,7 @@ class CallTimeout(RecoveryError, TimeoutError):
     Args:
         what: which call.
         within: seconds that it was given.
+        name: which timeout, where several are nested.
     """
 
     category = Category.UNKNOWN_OUTCOME
@@ -629,10 +639,12 @@ class CallTimeout(RecoveryError, TimeoutError):
     action = Action.RECONCILE
     code = "call_timeout"
 
-    def __init__(self, what: str, within: float, **fields: Unpack[ErrorFields]) -> None:
-        super().__init__(f"{what} did not end within {within:g} s", **fields)
+    def __init__(self, what: str, within: float, *, name: str | None = None, **fields: Unpack[ErrorFields]) -> None:
+        which = f" (the timeout {name})" if name else ""
+        super().__init__(f"{what} did not end within {within:g} s{which}", **fields)
         self.what = what
         self.within = within
+        self.name = name
 
 
 class BulkheadFull(RecoveryError):
@@ -676,21 +688,58 @@ class LimitReached(RecoveryError):
         self.retry_after = retry_after
 
 
+class RecoveryRunning(RecoveryError):
+    """This incident is being recovered from already.
+
+    Args:
+        incident: what is being recovered from.
+        since: seconds since it began.
+    """
+
+    severity = Severity.INFO
+    recoverability = Recoverability.TRANSIENT
+    action = Action.RETRY
+    code = "recovery_running"
+
+    def __init__(self, incident: str, since: float, **fields: Unpack[ErrorFields]) -> None:
+        super().__init__(f"{incident} is being recovered from already, since {since:.3f} s", **fields)
+        self.incident = incident
+        self.since = since
+
+
 class RecoveryFailed(RecoveryError):
-    """Every recovery action was tried; the last failure is the `__cause__`.
+    """Every recovery action was tried, or none was made for the reason that is given.
 
     Args:
         incident: what was to be recovered from.
         attempts: how many actions were tried.
+        reason: why none was made.
     """
 
     severity = Severity.CRITICAL
     code = "recovery_failed"
 
-    def __init__(self, incident: str, attempts: int, **fields: Unpack[ErrorFields]) -> None:
-        super().__init__(f"no recovery from {incident}: {attempts} attempts failed", **fields)
+    def __init__(self, incident: str, attempts: int, reason: str | None = None, **fields: Unpack[ErrorFields]) -> None:
+        super().__init__(f"no recovery from {incident}: {reason or f'{attempts} attempts failed'}", **fields)
         self.incident = incident
         self.attempts = attempts
+        self.reason = reason
+
+
+class RecoveryLoop(RecoveryFailed):
+    """A recovery met its own incident, or would wait for one that waits for it. It is refused at once.
+
+    Args:
+        incident: what was to be recovered from.
+        chain: the incidents that are being recovered from, each inside the one before, outermost first.
+    """
+
+    severity = Severity.ERROR
+    code = "recovery_loop"
+
+    def __init__(self, incident: str, chain: Sequence[str], **fields: Unpack[ErrorFields]) -> None:
+        super().__init__(incident, 0, f"its recovery would wait for itself: {' -> '.join((*chain, incident))}", **fields)
+        self.chain = tuple(chain)
 
 
 class NotificationError(ActorsError):

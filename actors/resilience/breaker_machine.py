@@ -1,11 +1,11 @@
 """A circuit breaker as a machine: no clock, no task, no callback. The caller says what time it is.
 
-    CLOSED       calls pass; failures in a row, or a rate of them over the last calls, open it
+    CLOSED       calls pass; failures in a row, or a rate of failed or slow ones among the last calls, open it
     OPEN         calls are refused until a time; the wait grows with each opening that no closing came between
     HALF_OPEN    a few probes pass: enough successes close it, one failure opens it again
     ISOLATED     an operator holds it open; only an operator lets go
     DISABLED     calls pass and nothing is recorded
-    METRICS_ONLY calls pass and are recorded, and nothing follows from it
+    METRICS_ONLY calls pass and are recorded; that it would have opened is told once, and nothing follows from it
 
 Theory of operation:
 
@@ -17,7 +17,11 @@ Theory of operation:
   would hold the breaker half-open for ever. A probe whose holder never reports at all is written off after
   `probe_within` seconds, as a failure.
 * Time is a transition too. Each method that is told the time first lets it pass, so `state(now)` is never
-  stale and no timer is needed. Times must not go backwards.
+  stale and no timer is needed. A time before the last one is the last one: the clocks of two threads differ by
+  a hair, and nothing may be undone by it.
+* While it is closed there is little to ask. `door` is the permit that all calls may share without asking, and
+  None when they must ask. `calm` is the same permit while a success would change nothing but a count. Both are
+  single attributes, so that threads may read them without a lock.
 * Transitions are kept as values until they are drained. The shell reports them, outside of any call.
 """
 
@@ -26,140 +30,44 @@ from __future__ import annotations
 import copy
 import math
 from collections import deque
-from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 
-from attrs import Attribute, Factory, define, field, frozen
+from attrs import Factory, define, field
 
-from actors.errors import CircuitOpen
-from actors.errors.checks import count, number, refuse, seconds
-from supervisor.backoff import Backoff, is_count, is_number
+from actors.resilience.breaker_config import BreakerConfig as BreakerConfig
+from actors.resilience.breaker_config import BreakerState as BreakerState
+from actors.resilience.breaker_config import BreakerStatistics as BreakerStatistics
+from actors.resilience.breaker_config import Permit as Permit
+from actors.resilience.breaker_config import Refusal as Refusal
+from actors.resilience.breaker_config import Transition as Transition
+from actors.resilience.outcomes import CountWindow, OutcomeWindow, TimeWindow
 
-__all__ = ["BreakerConfig", "BreakerMachine", "BreakerState", "BreakerStatistics", "Permit", "Transition"]
+__all__ = ["BreakerConfig", "BreakerMachine", "BreakerState", "BreakerStatistics", "Permit", "Refusal", "Transition"]
 
 KEPT_TRANSITIONS = 64
 """Transitions that wait to be drained. Of more, the oldest are forgotten."""
 
-
-class BreakerState(StrEnum):
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
-    ISOLATED = "isolated"
-    DISABLED = "disabled"
-    METRICS_ONLY = "metrics_only"
-
-
 _MANUAL = frozenset({BreakerState.ISOLATED, BreakerState.DISABLED, BreakerState.METRICS_ONLY})
-
-
-def _check_minimum_calls(config: BreakerConfig, attribute: Attribute[Any], value: Any) -> None:
-    if not is_count(value) or value > config.window:
-        # A window that never holds enough calls would never trip (resilience4j #903).
-        expected = f"a count from 1 to window={config.window!r}, for example minimum_calls={min(20, config.window)}"
-        refuse(config, attribute, value, expected)
-
-
-def _check_open_maximum(config: BreakerConfig, attribute: Attribute[Any], value: Any) -> None:
-    if not is_number(value) or value < config.open_for:
-        example = f"for example open_maximum={10 * config.open_for!r}"
-        refuse(config, attribute, value, f"seconds, no less than open_for={config.open_for!r}, {example}")
-
-
-_check_rate = number(lambda rate: 0 < rate <= 1, "a share above 0, up to 1, or None", "0.5", optional=True)
-_check_factor = number(lambda factor: factor >= 1, "a number of 1 or more", "2.0")
-
-
-@frozen(kw_only=True)
-class BreakerConfig:
-    """When a breaker opens, for how long, and what closes it.
-
-    Raises:
-        SpecError: a field is out of its range; says what was given, what was expected and what to type.
-    """
-
-    failures: int = field(default=5, validator=count(5))
-    """This many failures in a row open it."""
-    failure_rate: float | None = field(default=None, validator=_check_rate)
-    """This share of failures among the last calls opens it, above 0 to 1; None: the rate does not matter."""
-    window: int = field(default=100, validator=count(100))
-    """How many calls the rate looks back on."""
-    minimum_calls: int = field(default=20, validator=_check_minimum_calls)
-    """With fewer calls in the window there is no rate."""
-    open_for: float = field(default=30.0, validator=seconds(30.0))
-    """Seconds that the first opening lasts."""
-    open_factor: float = field(default=2.0, validator=_check_factor)
-    """Each further opening lasts this many times longer, until a closing."""
-    open_maximum: float = field(default=300.0, validator=_check_open_maximum)
-    """Seconds; no opening lasts longer, unless the server names a time."""
-    probes: int = field(default=1, validator=count(1))
-    """Probes in flight at once while it is half-open."""
-    successes: int = field(default=2, validator=count(2))
-    """Successful probes that close it."""
-    probe_within: float = field(default=60.0, validator=seconds(60.0))
-    """Seconds after which a probe that has not reported is written off as a failure."""
-    ask_again: float = field(default=1.0, validator=seconds(1.0))
-    """Seconds after which a caller should ask again that was refused because all probes are in flight."""
-
-    def wait(self, opening: int) -> float:
-        """Seconds that the n-th opening since the last closing lasts, counted from 1."""
-        growth = Backoff(initial=self.open_for, maximum=self.open_maximum, factor=self.open_factor, jitter=0.0)
-        return growth.delay(opening, 0.5)
-
-
-@frozen
-class Permit:
-    """Leave to make one call. Report its end exactly once: success, failure or release."""
-
-    epoch: int
-    number: int
-    at: float
-    """When it was given."""
-
-
-@frozen
-class Transition:
-    """A breaker went from one state to another."""
-
-    name: str
-    before: BreakerState
-    after: BreakerState
-    at: float
-
-
-@frozen(kw_only=True)
-class BreakerStatistics:
-    """A breaker at one moment. The counts are totals since it was made."""
-
-    state: BreakerState
-    epoch: int
-    retry_at: float
-    """As `BreakerMachine.retry_at`."""
-    consecutive_failures: int
-    calls_in_window: int
-    failure_rate: float | None
-    """Share of failures among the last calls; None below the minimum of calls."""
-    probes_in_flight: int
-    openings: int
-    """Openings since it was last closed; the wait grows with it."""
-    successes: int
-    failures: int
-    released: int
-    refused: int
-    late: int
-    """Results of an earlier epoch, without consequence. They are among the successes and failures too."""
-    written_off: int
-    """Half-open periods that ended because a probe never reported."""
 
 
 @define
 class _Totals:
     successes: int = 0
     failures: int = 0
+    slow: int = 0
+    ignored: int = 0
     released: int = 0
     refused: int = 0
     late: int = 0
     written_off: int = 0
+    openings: int = 0
+
+
+def _window_of(machine: BreakerMachine) -> OutcomeWindow | None:
+    config = machine.config
+    if not config.rated:
+        return None
+    return CountWindow(config.window) if config.window_seconds is None else TimeWindow(config.window_seconds)
 
 
 @define
@@ -169,27 +77,41 @@ class BreakerMachine:
     Args:
         name: what it guards, for errors and transitions.
         config: when it opens and closes.
+        chance: a number in [0, 1) that spreads the next opening. Who wants openings to differ assigns a new one after each.
     """
 
     name: str
     config: BreakerConfig = Factory(BreakerConfig)
+    chance: float = 0.5
+    door: Permit | None = field(default=None, init=False)
+    """The permit for whoever calls now; None: ask `acquire`. Never there where calls are timed (`slow_after`)."""
+    calm: Permit | None = field(default=None, init=False)
+    """`door`, as long as a success changes nothing but a count: no failure in a row, no rate."""
+    untold: deque[Transition] = field(factory=lambda: deque(maxlen=KEPT_TRANSITIONS), init=False)
+    """Transitions that nobody has drained, the oldest first."""
+    _now: float = field(default=-math.inf, init=False)
+    """The latest time that was told."""
     _state: BreakerState = field(default=BreakerState.CLOSED, init=False)
     _epoch: int = field(default=0, init=False)
     _until: float = field(default=-math.inf, init=False)
     _openings: int = field(default=0, init=False)
     _in_a_row: int = field(default=0, init=False)
-    _window: deque[bool] = field(init=False)
-    """The last calls of this epoch, True for a failure."""
-    _window_failures: int = field(default=0, init=False)
+    _window: OutcomeWindow | None = field(default=Factory(_window_of, takes_self=True), init=False)
+    """The calls of this epoch."""
     _probes: dict[int, float] = field(factory=dict, init=False)
     """{number of a probe in flight: when it was given}"""
     _probes_passed: int = field(default=0, init=False)
     _permits: int = field(default=0, init=False)
+    _reported: bool = field(default=False, init=False)
+    """METRICS_ONLY has told that it would have opened."""
+    _last_failure: str | None = field(default=None, init=False)
+    _by: str = field(default="", init=False)
+    """Whose decision the state is."""
+    _changed_at: float | None = field(default=None, init=False)
     _totals: _Totals = field(factory=_Totals, init=False)
-    _transitions: deque[Transition] = field(factory=lambda: deque(maxlen=KEPT_TRANSITIONS), init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._window = deque(maxlen=self.config.window)
+        self._open_door(-math.inf)
 
     # Calls
 
@@ -199,11 +121,18 @@ class BreakerMachine:
         Raises:
             CircuitOpen: it is open, isolated, or all probes are in flight; says when to ask again.
         """
-        self._pass_time(now)
+        given = self.try_acquire(now)
+        if isinstance(given, Refusal):
+            raise given.error(self.name, given.until)
+        return given
+
+    def try_acquire(self, now: float) -> Permit | Refusal:
+        """As `acquire`, but a refusal is a value."""
+        now = self._pass_time(now)
         until = self._refused_until(now)
         if until is not None:
             self._totals.refused += 1
-            raise CircuitOpen(self.name, until)
+            return Refusal(now, until, self._state, self._last_failure, self._by)
         self._permits += 1
         permit = Permit(self._epoch, self._permits, now)
         if self._state is BreakerState.HALF_OPEN:
@@ -211,68 +140,78 @@ class BreakerMachine:
         return permit
 
     def record_success(self, permit: Permit, now: float) -> None:
-        """The call of this permit succeeded."""
-        self._pass_time(now)
+        """The call of this permit succeeded.
+
+        Args:
+            permit: from `acquire`, or `door`.
+            now: the time. With a permit from `door` and no time window, `-math.inf` will do: no time passes.
+        """
+        now = self._pass_time(now)
         if self._state is not BreakerState.DISABLED:
             self._totals.successes += 1
             self._judge(permit, failed=False, now=now)
 
-    def record_failure(self, permit: Permit, now: float, open_until: float | None = None) -> None:
+    def record_failure(self, permit: Permit, now: float, open_until: float | None = None, reason: str | None = None) -> None:
         """The call of this permit failed.
 
         Args:
-            permit: from `acquire`.
+            permit: from `acquire`, or `door`.
             now: the time.
             open_until: until when the server itself told us to stay away, from Retry-After or a ban. Opens
                 the breaker at once, and is heard from a permit of an earlier epoch too.
+            reason: the failure in words, for those who are refused because of it.
         """
-        self._pass_time(now)
+        now = self._pass_time(now)
         if self._state is not BreakerState.DISABLED:
             self._totals.failures += 1
+            if permit.epoch == self._epoch or open_until is not None:
+                self._last_failure = reason
             self._judge(permit, failed=True, now=now)
         if open_until is not None:
             self.open_until(open_until, now)
 
+    def record_ignored(self, permit: Permit) -> None:
+        """The call of this permit ended in a way that says nothing about the other side: no verdict."""
+        if self._state is not BreakerState.DISABLED:
+            self._totals.ignored += 1
+        self._give_back(permit)
+
     def release(self, permit: Permit) -> None:
         """The call of this permit was cancelled or never made: no verdict."""
-        self._totals.released += 1
-        if permit.epoch == self._epoch:
-            self._probes.pop(permit.number, None)
+        if self._state is not BreakerState.DISABLED:
+            self._totals.released += 1
+        self._give_back(permit)
 
     # What an operator, or the server, decides
 
-    def open_until(self, until: float, now: float) -> None:
+    def open_until(self, until: float, now: float, why: str = "the server named a time", by: str = "") -> None:
         """Refuse calls until this time, or longer if it is open for longer.
 
         A time that has passed changes nothing, nor does any while an operator's state is in force.
         """
-        self._pass_time(now)
+        now = self._pass_time(now)
         if not until > now or self._state in _MANUAL:
             return
         if self._state is BreakerState.OPEN:
             self._until = max(self._until, until)
         else:
-            self._open(until, now)
+            self._open(until, now, why, by)
 
-    def isolate(self, now: float) -> None:
+    def isolate(self, now: float, by: str = "") -> None:
         """Refuse every call until `reset`, `disable` or `observe_only`."""
-        self._pass_time(now)
-        self._go(BreakerState.ISOLATED, now)
+        self._go(BreakerState.ISOLATED, self._pass_time(now), "isolated", by)
 
-    def disable(self, now: float) -> None:
+    def disable(self, now: float, by: str = "") -> None:
         """Let every call pass and record nothing, until `reset`."""
-        self._pass_time(now)
-        self._go(BreakerState.DISABLED, now)
+        self._go(BreakerState.DISABLED, self._pass_time(now), "disabled", by)
 
-    def observe_only(self, now: float) -> None:
+    def observe_only(self, now: float, by: str = "") -> None:
         """Let every call pass but go on recording (METRICS_ONLY), until `reset`."""
-        self._pass_time(now)
-        self._go(BreakerState.METRICS_ONLY, now)
+        self._go(BreakerState.METRICS_ONLY, self._pass_time(now), "only observed", by)
 
-    def reset(self, now: float) -> None:
+    def reset(self, now: float, by: str = "") -> None:
         """Close it and forget the failures. Calls in flight no longer count."""
-        self._pass_time(now)
-        self._close(now)
+        self._close(self._pass_time(now), "reset", by)
 
     # What it tells
 
@@ -283,33 +222,44 @@ class BreakerMachine:
 
     def retry_at(self, now: float) -> float:
         """When to ask next: `now` if a call may pass, `math.inf` if only an operator can change it."""
-        self._pass_time(now)
+        now = self._pass_time(now)
         until = self._refused_until(now)
         return now if until is None else until
 
     def statistics(self, now: float) -> BreakerStatistics:
         """All that can be known of it, at this moment."""
+        now = self._pass_time(now)
+        window = self._window
+        if window is not None:
+            window.expire(now)
+        enough = window is not None and window.calls >= self.config.minimum_calls
+        totals = self._totals
         return BreakerStatistics(
-            state=self.state(now),
+            state=self._state,
             epoch=self._epoch,
             retry_at=self.retry_at(now),
             consecutive_failures=self._in_a_row,
-            calls_in_window=len(self._window),
-            failure_rate=self._rate(),
+            calls_in_window=0 if window is None else window.calls,
+            failure_rate=window.failures / window.calls if window is not None and enough else None,
+            slow_rate=window.slow / window.calls if window is not None and enough else None,
             probes_in_flight=len(self._probes),
             openings=self._openings,
-            successes=self._totals.successes,
-            failures=self._totals.failures,
-            released=self._totals.released,
-            refused=self._totals.refused,
-            late=self._totals.late,
-            written_off=self._totals.written_off,
+            openings_total=totals.openings,
+            changed_at=self._changed_at,
+            successes=totals.successes,
+            failures=totals.failures,
+            slow=totals.slow,
+            ignored=totals.ignored,
+            released=totals.released,
+            refused=totals.refused,
+            late=totals.late,
+            written_off=totals.written_off,
         )
 
     def drain_transitions(self) -> list[Transition]:
         """The transitions since the last drain, oldest first; of more than 64 the last 64."""
-        drained = list(self._transitions)
-        self._transitions.clear()
+        drained = list(self.untold)
+        self.untold.clear()
         return drained
 
     def copy(self) -> Self:
@@ -318,16 +268,22 @@ class BreakerMachine:
 
     # The machine
 
-    def _pass_time(self, now: float) -> None:
-        """Do what time alone does. Each step is stamped with the moment it was due, not when we were asked."""
+    def _pass_time(self, now: float) -> float:
+        """Do what time alone does, and say what time it is. Each step is stamped with the moment it was due, not with now."""
+        if now > self._now:
+            self._now = now
+        else:
+            now = self._now
         if self._state is BreakerState.HALF_OPEN and self._probes:
             # Probes are given in order, so the first is the oldest.
             due = next(iter(self._probes.values())) + self.config.probe_within
             if now >= due:
                 self._totals.written_off += 1
-                self._trip(due)
+                self._last_failure = f"a probe that did not report within {self.config.probe_within:g} s"
+                self._trip(due, self._last_failure)
         if self._state is BreakerState.OPEN and now >= self._until:
-            self._go(BreakerState.HALF_OPEN, self._until)
+            self._go(BreakerState.HALF_OPEN, self._until, "its time ran out")
+        return now
 
     def _refused_until(self, now: float) -> float | None:
         match self._state:
@@ -340,59 +296,96 @@ class BreakerMachine:
             case _:
                 return None
 
+    def _give_back(self, permit: Permit) -> None:
+        if permit.epoch == self._epoch:
+            self._probes.pop(permit.number, None)
+
     def _judge(self, permit: Permit, *, failed: bool, now: float) -> None:
+        slow_after = self.config.slow_after
+        slow = slow_after is not None and now - permit.at >= slow_after
+        if slow:
+            self._totals.slow += 1
+        state = self._state
         if permit.epoch != self._epoch:
             self._totals.late += 1
-        elif self._state is BreakerState.HALF_OPEN:
-            self._judge_probe(permit, failed=failed, now=now)
-        else:
-            self._remember(failed=failed)
-            if self._state is BreakerState.CLOSED and self._tripped():
-                self._trip(now)
+        elif state is BreakerState.HALF_OPEN:
+            self._judge_probe(permit, failed=failed, slow=slow and self.config.slow_rate is not None, now=now)
+        elif state is BreakerState.CLOSED or state is BreakerState.METRICS_ONLY:
+            if self._window is not None:
+                self._window.record(now, failed, slow)
+            self._in_a_row = self._in_a_row + 1 if failed else 0
+            why = self._over_a_limit()
+            if why:
+                self._exceed(why, now)
+            self._quieten()
 
-    def _judge_probe(self, permit: Permit, *, failed: bool, now: float) -> None:
+    def _exceed(self, why: str, now: float) -> None:
+        """A limit is reached."""
+        if self._state is BreakerState.CLOSED:
+            self._trip(now, why)
+        elif not self._reported:
+            self._reported = True
+            self.untold.append(Transition(self.name, self._state, self._state, now, f"would have opened: {why}"))
+
+    def _judge_probe(self, permit: Permit, *, failed: bool, slow: bool, now: float) -> None:
         if self._probes.pop(permit.number, None) is None:
             return  # Reported twice, or after its release: one probe must not close the breaker alone.
-        if failed:
-            self._trip(now)
+        if failed or slow:
+            self._trip(now, "a probe failed" if failed else "a probe was slow")
             return
         self._probes_passed += 1
         if self._probes_passed >= self.config.successes:
-            self._close(now)
+            self._close(now, f"{self._probes_passed} probes succeeded")
 
-    def _remember(self, *, failed: bool) -> None:
-        if len(self._window) == self.config.window:
-            self._window_failures -= self._window[0]
-        self._window.append(failed)
-        self._window_failures += failed
-        self._in_a_row = self._in_a_row + 1 if failed else 0
+    def _over_a_limit(self) -> str:
+        """In words which limit is reached; empty: none."""
+        config = self.config
+        if self._in_a_row >= config.failures:
+            return f"{self._in_a_row} failures in a row"
+        last = self._window  # `record` has just expired it
+        if last is not None and last.calls >= config.minimum_calls:
+            if config.failure_rate is not None and last.failures / last.calls >= config.failure_rate:
+                return f"{last.failures} of the last {last.calls} calls failed"
+            if config.slow_rate is not None and last.slow / last.calls >= config.slow_rate:
+                return f"{last.slow} of the last {last.calls} calls were slow"
+        return ""
 
-    def _tripped(self) -> bool:
-        rate, limit = self._rate(), self.config.failure_rate
-        too_often = rate is not None and limit is not None and rate >= limit
-        return too_often or self._in_a_row >= self.config.failures
+    def _trip(self, now: float, why: str) -> None:
+        self._open(now + self.config.wait(self._openings + 1, self.chance), now, why)
 
-    def _rate(self) -> float | None:
-        calls = len(self._window)
-        return self._window_failures / calls if calls >= self.config.minimum_calls else None
-
-    def _trip(self, now: float) -> None:
-        self._open(now + self.config.wait(self._openings + 1), now)
-
-    def _open(self, until: float, now: float) -> None:
+    def _open(self, until: float, now: float, why: str, by: str = "") -> None:
         self._openings += 1
+        self._totals.openings += 1
         self._until = until
-        self._go(BreakerState.OPEN, now)
+        self._go(BreakerState.OPEN, now, why, by)
 
-    def _close(self, now: float) -> None:
+    def _close(self, now: float, why: str, by: str = "") -> None:
         self._openings = 0
-        self._go(BreakerState.CLOSED, now)
+        self._last_failure = None
+        self._go(BreakerState.CLOSED, now, why, by)
 
-    def _go(self, after: BreakerState, now: float) -> None:
+    def _go(self, after: BreakerState, now: float, why: str, by: str = "") -> None:
         if after is not self._state:
-            self._transitions.append(Transition(self.name, self._state, after, now))
+            self._changed_at = now
+        if after is not self._state or by:
+            self.untold.append(Transition(self.name, self._state, after, now, why, by))
+        self.door = self.calm = None  # first: who reads these without a lock must not find them in another state
         self._state = after
+        self._by = by
         self._epoch += 1
-        self._in_a_row = self._window_failures = self._probes_passed = 0
-        self._window.clear()
+        self._in_a_row = self._probes_passed = 0
+        self._reported = False
         self._probes.clear()
+        if self._window is not None:
+            self._window.clear()
+        if after is BreakerState.CLOSED:
+            self._open_door(now)
+
+    def _open_door(self, now: float) -> None:
+        if self.config.slow_after is None:
+            self.door = Permit(self._epoch, 0, now)
+        self._quieten()
+
+    def _quieten(self) -> None:
+        """See to `calm`: after anything that may have changed what a success would change."""
+        self.calm = self.door if self._window is None and self._in_a_row == 0 else None

@@ -76,8 +76,7 @@ class Policy(ABC, Generic[V]):
             _refuse(function, f"a function; write @{type(function).__name__} above the policy, not below it")
         if not callable(function):
             _refuse(function, "a function")
-        actual = inspect.unwrap(function.func if isinstance(function, functools.partial) else function)
-        if inspect.isgeneratorfunction(actual) or inspect.isasyncgenfunction(actual):
+        if _is_generator(function):
             _refuse(
                 function, "a function that returns or awaits its result; a generator ends after the policy has let go of it"
             )
@@ -153,6 +152,14 @@ def refuse_coroutine(result: object) -> object:
             "would see; expected an `async def`, or `await policy.acall(...)`"
         )
     return result
+
+
+def _is_generator(function: Callable[..., object]) -> bool:
+    while isinstance(function, functools.partial):
+        function = function.func
+    # Unwrapped, because a `contextmanager` is a generator in disguise; the `__call__` of an object is one in plain sight.
+    bodies = (inspect.unwrap(function), getattr(function, "__call__", None))  # noqa: B004  # see above
+    return any(inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one) for one in bodies)
 
 
 def _is_async(function: Callable[..., object]) -> bool:

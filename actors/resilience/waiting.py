@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Hashable
 from threading import get_ident
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, cast
 
 import anyio
 
-from supervisor.parking import loop_clock, parker_type, threadsafe_caller
+from supervisor.parking import loop_clock, parker_type, task_finder, threadsafe_caller
 
-__all__ = ["TaskWaiter", "ThreadWaiter", "Waiter", "in_a_loop", "pause", "refuse_to_block"]
+__all__ = ["TaskWaiter", "ThreadWaiter", "Waiter", "in_a_loop", "pause", "refuse_to_block", "who_runs"]
 
 
 class Waiter(Protocol):
@@ -79,6 +80,14 @@ def in_a_loop() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def who_runs() -> Hashable:
+    """The task that runs now, or the thread where none does: what owns a lock that one may take twice."""
+    try:
+        return cast("Hashable", task_finder()()) or get_ident()
+    except RuntimeError:
+        return get_ident()
 
 
 def refuse_to_block(what: str, instead: str) -> NoReturn:

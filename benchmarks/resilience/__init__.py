@@ -1,0 +1,1 @@
+"""What a call costs that goes through a policy and succeeds: ours, and other libraries' beside it."""
