@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -19,6 +20,12 @@ settings.register_profile("mutants", deadline=None, derandomize=True, database=N
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: no collection, of which tests make many, has to look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

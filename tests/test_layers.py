@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -35,6 +36,7 @@ FLOORS = {
 DESIGNED = {"mailbox", "secrets"}
 
 
+@cache
 def modules(package: str) -> dict[str, set[str]]:
     """Each module of the package, and which modules of which package it imports: `supervisor.spec`."""
     found: dict[str, set[str]] = {}

@@ -30,7 +30,7 @@ from attrs import evolve, frozen
 
 from actors.errors import ccxt_names, foreign, http_statuses, venues, wording
 from actors.errors.base import ActorsError
-from actors.errors.envelopes import body_of, of_mapping, of_text
+from actors.errors.envelopes import TEXT, body_of, of_mapping, of_text
 from actors.errors.kinds import Action, Category, Severity
 from actors.errors.readers import READERS, Reader, by_attributes, nothing
 from actors.errors.rules import OfKind, Rule, Table
@@ -203,14 +203,17 @@ class Classifier:
         if not signs.codes or signs.venue is None:
             rule = _built_in.find_sure(signs, profile.known)
             return None if rule is None else _with_time(self._verdicts[id(rule)], signs)
-        # What an exchange says it says often.
+        if profile.known.anything:
+            found = self._of_answer(signs, profile)
+            return None if found is None else _with_time(found, signs)
+        # What an exchange says it says often; and here nothing but that decides.
         key = (signs.venue, signs.codes[0], signs.status, signs.words)
         found = self._seen.get(key)
         if found is None:
             found = self._of_answer(signs, profile)
             if found is None:
                 return None
-            if len(signs.words) <= _SHORT and profile.reader is not by_attributes:
+            if len(signs.words) <= _SHORT:
                 self._remember(key, found)
         return _with_time(found, signs)
 
@@ -276,7 +279,7 @@ def _seen_of(error: Any) -> Signs:
     if issubclass(kind, int) and kind is not bool:
         number = int.__int__(error)
         return Signs(status=number, text="") if number > 0 else of_mapping({"code": number})
-    if issubclass(kind, str | bytes | bytearray):
+    if issubclass(kind, TEXT):
         return of_text(error)
     body = body_of(error)
     return Signs(error) if body is None else of_mapping(body)

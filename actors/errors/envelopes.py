@@ -17,11 +17,12 @@ import msgspec
 
 from actors.errors.signs import LONGEST, Signs, number_of, text_of
 
-__all__ = ["body_of", "of_mapping", "of_text", "venue_of"]
+__all__ = ["TEXT", "body_of", "of_mapping", "of_text", "venue_of"]
 
 LARGEST = 65_536
 """Bytes of an answer that is parsed; of a longer one only the words are looked at."""
 SHORTEST = 2
+TEXT = (str, bytes, bytearray)
 _MANY = 20
 _PAGE_STATUS = re.compile(r"<title>[^<]{0,80}?\b([45]\d\d)\b[^<]{0,80}?</title>", re.IGNORECASE)
 _KRAKEN = re.compile(r"\"?(E[A-Z][A-Za-z]{1,15}:[^\"\]\[{}]{2,120})")
@@ -48,7 +49,7 @@ def venue_of(name: object, code: str | None = None) -> str | None:
 def body_of(body: Any) -> Mapping[Any, Any] | None:
     """An answer as a mapping, if it is one: parsed already, or JSON as text or bytes."""
     kind = type(body)
-    if not issubclass(kind, str | bytes | bytearray):
+    if not issubclass(kind, TEXT):
         return body if kind is dict or isinstance(body, Mapping) else None
     if not SHORTEST <= len(body) <= LARGEST:
         return None

@@ -113,7 +113,7 @@ def _of_foreign(error: BaseException) -> Explanation:
 
 def _judged(error: object, name: str, text: str) -> Explanation:
     judged = classify(error)
-    words = (_shown(text) or f"{name} was raised.", _MEANINGS[judged.category], _ADVICE[judged.action])
+    words = (_sentence(_shown(text)) or f"{name} was raised.", _MEANINGS[judged.category], _ADVICE[judged.action])
     known = judged.category is not Category.UNKNOWN
     return Explanation(name, *words, judged.category, judged.severity, judged.action, known=known)
 
@@ -220,7 +220,7 @@ def _shown(value: object) -> str:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "…")) or not text else ".")
 
 
 _BAN = 418

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from actors.errors.envelopes import of_mapping, of_text, venue_of
+from actors.errors.envelopes import of_text, venue_of
 from actors.errors.signs import Signs, attribute, number_of, text_of
 
 __all__ = ["READERS", "Reader", "by_attributes"]
@@ -157,16 +157,6 @@ def by_attributes(error: Any) -> Signs:
     signs.heed(attribute(error, "headers", "header"))
     signs.asked(attribute(error, "retry_after"))
     return signs
-
-
-def answer(error: Any) -> Signs:
-    """What came instead of an exception: a mapping, or text or bytes."""
-    kind = type(error)
-    if issubclass(kind, str | bytes | bytearray):
-        return of_text(error)
-    if isinstance(error, dict) or hasattr(error, "keys"):
-        return of_mapping(error)
-    return Signs(error)
 
 
 READERS: dict[str, Reader] = {

@@ -220,16 +220,13 @@ class Table:
         """As `find`, without the rules that look at nothing but words and venue."""
         for code in signs.codes:
             # Any rule that names the code is more specific than any that does not.
-            fits = (*self.by_code.get(code, ()), *of_kind.coded.get(code, ()))
-            found = _best(signs, fits)
+            found = _better(_best(signs, self.by_code.get(code, ())), _best(signs, of_kind.coded.get(code, ())))
             if found is not None:
                 return found[1]
         found = _best(signs, of_kind.others)
         if signs.status is not None:
-            of_status = (*self.by_status.get(signs.status, ()), *self.by_range)
-            other = _best(signs, of_status)
-            if other is not None and (found is None or other[0] > found[0]):
-                found = other
+            found = _better(found, _best(signs, self.by_status.get(signs.status, ())))
+            found = _better(found, _best(signs, self.by_range))
         return None if found is None else found[1]
 
     def find_words(self, signs: Signs) -> Rule | None:
@@ -243,8 +240,13 @@ def _first(fit: Fit) -> int:
 
 
 def _best(signs: Signs, fits: Iterable[Fit]) -> Fit | None:
-    best: Fit | None = None
+    """Of rules in their order."""
     for fit in fits:
-        if (best is None or fit[0] > best[0]) and fit[1].fits(signs):
-            best = fit
-    return best
+        if fit[1].fits(signs):
+            return fit
+    return None
+
+
+def _better(one: Fit | None, other: Fit | None) -> Fit | None:
+    """The first, unless the second is more specific."""
+    return other if one is None or (other is not None and other[0] > one[0]) else one

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -17,6 +16,9 @@ __all__ = ["LONGEST", "Signs", "attribute", "delay_of", "headers_of", "number_of
 LONGEST = 2_000
 """Characters of a message that are looked at."""
 _LARGEST = 10**9
+_BYTES = (bytes, bytearray)
+_HEADERS = 100
+_TOO_MANY = 429
 _FARTHEST = 30 * 86_400.0
 _BANNED_UNTIL = re.compile(r"banned until (\d{13})\b")
 
@@ -64,11 +66,6 @@ class Signs:
             self._words = text_of(self._error if self._words is None else self._words)
         return self._words
 
-    @property
-    def seen(self) -> bool:
-        """Whether there is more to go by than words."""
-        return bool(self.codes) or self.status is not None
-
     def heed(self, headers: object) -> None:
         """Read how long a response asks to wait: Retry-After, as seconds or as a date; Bybit's end of a limit."""
         found = headers_of(headers, "retry-after")
@@ -77,9 +74,8 @@ class Signs:
                 self.asked(float(found))
             elif self.until is None:
                 self.until = _instant(found)
-        reset = headers_of(headers, "x-bapi-limit-reset-timestamp")
-        if reset is not None and self.status in {403, 429} and _MILLISECONDS.fullmatch(reset):
-            self.until = int(reset) / 1_000
+        if self.status == _TOO_MANY and (reset := headers_of(headers, "x-bapi-limit-reset-timestamp")):
+            self.until = int(reset) / 1_000 if _MILLISECONDS.fullmatch(reset) else self.until
 
     def asked(self, seconds: object) -> None:
         """Take a delay that the other side named, unless it cannot be one."""
@@ -130,6 +126,8 @@ def attribute(error: object, *names: str) -> Any:
 def number_of(value: Any) -> int | None:
     """An int, be it an enum's or written as text; None for anything else, and for what no code is as large as."""
     kind = type(value)
+    if kind is int:
+        return value if -_LARGEST < value < _LARGEST else None
     if kind is str and _NUMBER.fullmatch(value):
         return int(value)
     if kind is bool or not issubclass(kind, int):
@@ -147,7 +145,7 @@ def text_of(value: Any) -> str:
     try:
         if issubclass(kind, str):
             shown = value
-        elif issubclass(kind, bytes | bytearray):
+        elif issubclass(kind, _BYTES):
             return bytes(memoryview(value)[:LONGEST]).decode("utf-8", "replace")
         else:
             shown = str(value)
@@ -164,9 +162,8 @@ def headers_of(headers: Any, name: str) -> str | None:
     try:
         get = headers.get
         found = get(name)
-        if found is None:
-            found = get(name.title())
-        if found is None and isinstance(headers, Mapping) and len(headers) <= 100:
+        # Other holders of headers do not mind the case.
+        if found is None and issubclass(type(headers), dict) and len(headers) <= _HEADERS:
             found = next((value for key, value in headers.items() if str(key).lower() == name), None)
     except Exception:  # noqa: BLE001  # a foreign object
         return None

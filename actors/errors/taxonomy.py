@@ -154,7 +154,7 @@ class ConnectionLost(NetworkError):
 
 
 class NetworkTimeout(NetworkError, TimeoutError):
-    """No answer in time, to something that was certainly not carried out: a connect, a handshake, a ping, a read.
+    """No answer in time, to something that was certainly not carried out: a connect, a handshake, a ping.
 
     Args:
         what: what was waited for.

@@ -18,6 +18,7 @@ from actors.resilience.budget import RetryBudget as RetryBudget
 from actors.resilience.budget_machine import BudgetConfig as BudgetConfig
 from actors.resilience.budget_machine import BudgetMachine as BudgetMachine
 from actors.resilience.budget_machine import BudgetStatistics as BudgetStatistics
+from actors.resilience.bulkhead import Bulkhead as Bulkhead
 from actors.resilience.configured import Resilience as Resilience
 from actors.resilience.configured import load_resilience as load_resilience
 from actors.resilience.configured import read_resilience as read_resilience
@@ -39,15 +40,19 @@ from actors.resilience.error_ledger import ErrorRecord as ErrorRecord
 from actors.resilience.error_ledger import ErrorStatistics as ErrorStatistics
 from actors.resilience.error_watch import ErrorWatch as ErrorWatch
 from actors.resilience.fallback import Fallback as Fallback
-from actors.resilience.fallback import FallbackEvent as FallbackEvent
-from actors.resilience.fallback import FallbackKind as FallbackKind
-from actors.resilience.fallback import FallbackOutcome as FallbackOutcome
-from actors.resilience.fallback import FallbackStatistics as FallbackStatistics
+from actors.resilience.fallback_outcome import FallbackEvent as FallbackEvent
+from actors.resilience.fallback_outcome import FallbackKind as FallbackKind
+from actors.resilience.fallback_outcome import FallbackOutcome as FallbackOutcome
+from actors.resilience.fallback_outcome import FallbackStatistics as FallbackStatistics
+from actors.resilience.gate import LimiterStatistics as LimiterStatistics
 from actors.resilience.hedge import Hedge as Hedge
 from actors.resilience.hedge import HedgeStatistics as HedgeStatistics
 from actors.resilience.hedge import Race as Race
+from actors.resilience.limiter import RateLimiter as RateLimiter
 from actors.resilience.limiter_machine import LimiterMachine as LimiterMachine
 from actors.resilience.limiter_machine import Reservation as Reservation
+from actors.resilience.limits import Limit as Limit
+from actors.resilience.limits import LimitKind as LimitKind
 from actors.resilience.monitor import ErrorMonitor as ErrorMonitor
 from actors.resilience.passages import Entered as Entered
 from actors.resilience.pipeline import Pipeline as Pipeline
@@ -74,10 +79,12 @@ from actors.resilience.retry_record import RetryEvent as RetryEvent
 from actors.resilience.retry_record import RetryStatistics as RetryStatistics
 from actors.resilience.rolling_window import RollingWindow as RollingWindow
 from actors.resilience.rolling_window import seconds_until as seconds_until
+from actors.resilience.slots import BulkheadStatistics as BulkheadStatistics
 from actors.resilience.timeout import Deadline as Deadline
 from actors.resilience.timeout import LateResult as LateResult
 from actors.resilience.timeout import Timeout as Timeout
 from actors.resilience.timeout import TimeoutStatistics as TimeoutStatistics
+from actors.resilience.token_bucket import TokenBucket as TokenBucket
 
 __all__ = [
     "AlertRule",
@@ -96,6 +103,8 @@ __all__ = [
     "BudgetMachine",
     "BudgetStatistics",
     "BudgetSuppressed",
+    "Bulkhead",
+    "BulkheadStatistics",
     "CircuitBreaker",
     "Deadline",
     "Delays",
@@ -118,13 +127,17 @@ __all__ = [
     "Incident",
     "Jitter",
     "LateResult",
+    "Limit",
+    "LimitKind",
     "LimiterMachine",
+    "LimiterStatistics",
     "Permit",
     "Pipeline",
     "PipelineAttempt",
     "PipelineLoop",
     "PipelineWarning",
     "Race",
+    "RateLimiter",
     "Recovery",
     "RecoveryAction",
     "RecoveryEnded",
@@ -144,6 +157,7 @@ __all__ = [
     "StopReason",
     "Timeout",
     "TimeoutStatistics",
+    "TokenBucket",
     "Transition",
     "Verdict",
     "When",

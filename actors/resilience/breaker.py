@@ -90,7 +90,8 @@ def _classes(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _listed(value: Iterable[Listener]) -> tuple[Listener, ...]:
+def listed(value: Iterable[Listener]) -> tuple[Listener, ...]:
+    """A converter: listeners as they are kept."""
     return tuple(value)
 
 
@@ -123,7 +124,7 @@ class CircuitBreaker(Policy["BreakerCall"]):
     failure_on: Selector | None = field(default=None, validator=_check_selector, converter=_classes)
     ignore: Selector | None = field(default=None, validator=_check_selector, converter=_classes)
     failed_result: Callable[[Any], bool] | None = field(default=None, validator=plain_function)
-    listeners: tuple[Listener, ...] = field(default=(), validator=_functions("print"), converter=_listed)
+    listeners: tuple[Listener, ...] = field(default=(), validator=_functions("print"), converter=listed)
     clock: Callable[[], float] | None = field(default=None, repr=False)
     random: Callable[[], float] = field(default=_random.random, repr=False)
     _machine: BreakerMachine = field(init=False, repr=False)
@@ -152,7 +153,7 @@ class CircuitBreaker(Policy["BreakerCall"]):
             config = BreakerConfig(**options)
         elif options and isinstance(config, BreakerConfig):
             config = evolve(config, **options)
-        self.__attrs_init__(name, config, failure_on, ignore, failed_result, listeners, clock, random)
+        self.__attrs_init__(name, config, failure_on, ignore, failed_result, listeners, clock, random)  # pyright: ignore[reportAttributeAccessIssue]  # attrs writes it
         self._machine = BreakerMachine(name, config, random())
         self._clock = Clock(clock)
 

@@ -297,8 +297,7 @@ class BreakerMachine:
                 return None
 
     def _give_back(self, permit: Permit) -> None:
-        if permit.epoch == self._epoch:
-            self._probes.pop(permit.number, None)
+        self._probes.pop(permit.number, None)  # numbers are given once, so a permit of an earlier epoch frees nobody's place
 
     def _judge(self, permit: Permit, *, failed: bool, now: float) -> None:
         slow_after = self.config.slow_after

@@ -9,7 +9,7 @@ from typing import Any, TypedDict, Unpack
 from attrs import asdict, define, evolve, field
 
 from actors.errors.checks import count
-from actors.resilience.breaker import CircuitBreaker, Listener
+from actors.resilience.breaker import CircuitBreaker, Listener, listed
 from actors.resilience.breaker_config import BreakerConfig, BreakerOptions, BreakerStatistics
 from actors.resilience.breaker_verdict import Selector
 from actors.resilience.listeners import listeners as _functions
@@ -37,7 +37,7 @@ class BreakerRegistry:
     """
 
     limit: int = field(default=256, validator=count(256))
-    listeners: tuple[Listener, ...] = field(default=(), validator=_functions("print"), converter=tuple)
+    listeners: tuple[Listener, ...] = field(default=(), validator=_functions("print"), converter=listed)
     _breakers: dict[str, CircuitBreaker] = field(factory=dict, init=False, repr=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
 

@@ -43,7 +43,7 @@ class RetryBudget(BudgetConfig):
 
     on_suppressed: Callable[[BudgetSuppressed], object] | None = field(default=None, validator=plain_function)
     """Called after each refusal, in the thread or task that was refused. What it raises is logged."""
-    clock: Callable[[], float] | None = None
+    clock: Callable[[], float] | None = field(default=None, validator=plain_function)
     """For tests; None for the clock of the loop that runs, or `time.monotonic`."""
     name: str = "retry budget"
     _machine: BudgetMachine = field(init=False, repr=False)

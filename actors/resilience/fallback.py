@@ -18,16 +18,24 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Awaitable, Callable, Hashable
-from enum import Enum, StrEnum
 from types import CoroutineType
-from typing import Any, Final, Generic, ParamSpec, TypeGuard, TypeVar, cast
+from typing import Any, Generic, ParamSpec, TypeGuard, TypeVar, cast
 
-from attrs import Attribute, Factory, define, field, frozen
+from attrs import Attribute, Factory, define, field
 
 from actors.errors.checks import count, number, refuse
 from actors.resilience.breaker_verdict import Selector, in_words
 from actors.resilience.choosing import a_choice, as_tuple, is_no_bug, whole
 from actors.resilience.clock import Clock
+from actors.resilience.fallback_outcome import (
+    UNSET,
+    Answer,
+    FallbackEvent,
+    FallbackKind,
+    FallbackOutcome,
+    FallbackStatistics,
+    Unset,
+)
 from actors.resilience.good_results import GoodResult, GoodResults, key_of
 from actors.resilience.hooks import plain_function, tell
 from actors.resilience.naming import bear_name
@@ -36,103 +44,15 @@ from actors.resilience.tally import Tally
 from supervisor import SpecError
 from supervisor.secrets import redact
 
-__all__ = ["Fallback", "FallbackEvent", "FallbackKind", "FallbackOutcome", "FallbackStatistics"]
+__all__ = ["Fallback"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
 
-class FallbackKind(StrEnum):
-    """Where an answer came from."""
-
-    CACHED = "cached"
-    FUNCTION = "function"
-    VALUE = "value"
-
-
-class _Unset(Enum):
-    UNSET = "unset"
-
-    def __repr__(self) -> str:
-        return "<unset>"
-
-
-UNSET: Final = _Unset.UNSET
 BLOCK = "block"
 """The key of what blocks come to."""
-
-
-@frozen
-class FallbackEvent:
-    """Something else than the call itself gave the answer."""
-
-    name: str
-    """The policy's name."""
-    error: Exception
-    """Why."""
-    kind: FallbackKind
-    age: float | None
-    """Seconds since a cached result was new."""
-
-
-@frozen
-class FallbackStatistics:
-    """What a fallback has seen so far."""
-
-    cached: int
-    """Errors that the last good result stood in for."""
-    functions: int
-    """Errors that the function answered."""
-    values: int
-    """Errors that the value stood in for."""
-    failed: int
-    """Errors that the function failed to answer, too."""
-    unanswered: int
-    """Errors that went on because nothing stood in: no good result that is young enough, and nothing else."""
-    unhashable: int
-    """Calls whose result could not be kept or found, because their key cannot be hashed."""
-    kept: int
-    """Good results that are kept now."""
-
-
-@frozen
-class _Answer(Generic[T]):
-    """What stands in."""
-
-    value: T
-    kind: FallbackKind
-    age: float | None = None
-
-
-class FallbackOutcome(Generic[T]):
-    """What a block came to. In the block, set `value` to its result."""
-
-    __slots__ = ("_value", "age", "error", "kind")
-
-    def __init__(self) -> None:
-        self._value: T | _Unset = UNSET
-        self.error: Exception | None = None
-        """Why a fallback stands in; None if `value` is the block's own."""
-        self.kind: FallbackKind | None = None
-        """Where the fallback came from."""
-        self.age: float | None = None
-        """Seconds since a cached result was new."""
-
-    @property
-    def value(self) -> T:
-        """The block's result, or what stands in for it.
-
-        Raises:
-            LookupError: the block has not set it.
-        """
-        if self._value is UNSET:
-            raise LookupError("the block has not set its result; expected `outcome.value = ...` in it")
-        return self._value
-
-    @value.setter
-    def value(self, value: T) -> None:
-        self._value = value
 
 
 def _check_function(fallback: Fallback[Any], attribute: Attribute[Any], value: Any) -> None:
@@ -156,7 +76,7 @@ class Fallback(Policy[FallbackOutcome[T]], Generic[T]):
         TypeError: `on_fallback` is an `async def`; or, when a sync function is decorated, `function` is one.
     """
 
-    value: T | _Unset = UNSET
+    value: T | Unset = UNSET
     """Stands in for the result."""
     function: Callable[[Exception], T] | Callable[[Exception], Awaitable[T]] | None = field(
         default=None, validator=_check_function
@@ -219,6 +139,8 @@ class Fallback(Policy[FallbackOutcome[T]], Generic[T]):
                 if not self._means(error):
                     raise
                 answer = await self._aanswer(error, self._key(function, args, kwargs) if keep else None)
+                if answer is None:
+                    raise
                 return cast("R", answer.value)
             if keep:
                 self._remember(self._key(function, args, kwargs), result)
@@ -238,6 +160,8 @@ class Fallback(Policy[FallbackOutcome[T]], Generic[T]):
                 if not self._means(error):
                     raise
                 answer = self._answer(error, self._key(function, args, kwargs) if keep else None)
+                if answer is None:
+                    raise
                 return cast("R", answer.value)
             if type(result) is CoroutineType:
                 refuse_coroutine(result)
@@ -287,8 +211,8 @@ class Fallback(Policy[FallbackOutcome[T]], Generic[T]):
     def _means(self, error: Exception) -> bool:
         return is_no_bug(error) if self.on is None else whole(self.on, error, self.name)
 
-    def _answer(self, error: Exception, key: Hashable) -> _Answer[T]:
-        """What stands in. Raises the error where nothing does."""
+    def _answer(self, error: Exception, key: Hashable) -> Answer[T] | None:
+        """What stands in; None if nothing does."""
         answer = self._without_function(error, key)
         if answer is None and self.function is not None:
             try:
@@ -297,10 +221,10 @@ class Fallback(Policy[FallbackOutcome[T]], Generic[T]):
             except Exception as failure:
                 self._also_failed(failure, error)
                 raise
-            answer = _Answer(cast("T", value), FallbackKind.FUNCTION)
+            answer = Answer(cast("T", value), FallbackKind.FUNCTION)
         return self._stands_in(answer, error)
 
-    async def _aanswer(self, error: Exception, key: Hashable) -> _Answer[T]:
+    async def _aanswer(self, error: Exception, key: Hashable) -> Answer[T] | None:
         """As `_answer`, for a task.
 
         Cancellation: as the function's.
@@ -314,19 +238,19 @@ class Fallback(Policy[FallbackOutcome[T]], Generic[T]):
             except Exception as failure:
                 self._also_failed(failure, error)
                 raise
-            answer = _Answer(cast("T", value), FallbackKind.FUNCTION)
+            answer = Answer(cast("T", value), FallbackKind.FUNCTION)
         return self._stands_in(answer, error)
 
-    def _without_function(self, error: Exception, key: Hashable) -> _Answer[T] | None:
+    def _without_function(self, error: Exception, key: Hashable) -> Answer[T] | None:
         found = self._recall(key)
         if found is not None:
-            return _Answer(found.value, FallbackKind.CACHED, found.age)
-        return None if isinstance(self.value, _Unset) else _Answer(self.value, FallbackKind.VALUE)
+            return Answer(found.value, FallbackKind.CACHED, found.age)
+        return None if isinstance(self.value, Unset) else Answer(self.value, FallbackKind.VALUE)
 
-    def _stands_in(self, answer: _Answer[T] | None, error: Exception) -> _Answer[T]:
+    def _stands_in(self, answer: Answer[T] | None, error: Exception) -> Answer[T] | None:
         if answer is None:
             self._unanswered.add()
-            raise error
+            return None
         self._counts[answer.kind].add()
         if self.on_fallback is not None:
             tell(self.on_fallback, FallbackEvent(self.name, error, answer.kind, answer.age), self.name)
@@ -356,22 +280,23 @@ class _Guarded(Passage[FallbackOutcome[T]]):
     def leave(self, error: BaseException | None) -> bool:
         if not self._calls_for_answer(error):
             return False
-        self._settle(self._fallback._answer(error, BLOCK), error)
-        return True
+        return self._settled(self._fallback._answer(error, BLOCK), error)
 
     async def aleave(self, error: BaseException | None) -> bool:
         if not self._calls_for_answer(error):
             return False
-        self._settle(await self._fallback._aanswer(error, BLOCK), error)
-        return True
+        return self._settled(await self._fallback._aanswer(error, BLOCK), error)
 
     def _calls_for_answer(self, error: BaseException | None) -> TypeGuard[Exception]:
         """Whether a fallback is to answer this."""
         outcome = self._outcome
-        if error is None and not isinstance(outcome._value, _Unset):
+        if error is None and not isinstance(outcome._value, Unset):
             self._fallback._remember(BLOCK, outcome._value)
         return isinstance(error, Exception) and self._fallback._means(error)
 
-    def _settle(self, answer: _Answer[T], error: Exception) -> None:
+    def _settled(self, answer: Answer[T] | None, error: Exception) -> bool:
+        if answer is None:
+            return False
         outcome = self._outcome
         outcome.value, outcome.kind, outcome.age, outcome.error = answer.value, answer.kind, answer.age, error
+        return True

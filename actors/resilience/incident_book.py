@@ -2,8 +2,8 @@
 
 Rules
     1. One recovery per incident: who reports one that is being recovered from may join.
-    2. Who would wait for himself is refused: inside his own recovery, or around a circle of several. So is who comes from inside
-       too many recoveries.
+    2. Who would wait for himself is refused: inside his own recovery, or around a circle of several. So is who comes from too
+       deep inside.
     3. An incident that comes too often is *escalated*: its alerts once, and no recovery until it has been quiet for a while.
 
 No clock and no lock: the shell says what time it is, and holds its lock.

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from attrs import define, field
 
@@ -114,10 +114,10 @@ class Pipeline(Policy[Entered]):
     def _awrapped(self, function: Callable[P, Awaitable[R]]) -> Async[P, R]:
         inner: Callable[P, Awaitable[R]] = function
         for policy in reversed(self.policies):
-            wrapper: Async[P, R] = policy._awrapped(inner)
+            wrapper = policy._awrapped(inner)
             bear_name(wrapper, inner)
             inner = wrapper
-        return wrapper
+        return cast("Async[P, R]", inner)  # there is at least one policy
 
     def _passage(self) -> Passage[Entered]:
         if any(isinstance(policy, Retry) for policy in self.policies):

@@ -48,7 +48,7 @@ from actors.resilience.recovery_action import (
     RecoveryResult,
     RecoveryStatistics,
 )
-from actors.resilience.recovery_attempt import Attempt, record_of
+from actors.resilience.recovery_attempt import Attempt, attempt_record
 from actors.resilience.recovery_desk import Desk, Inside, Run, Visit
 from actors.resilience.recovery_guard import RecoveryGuard
 from actors.resilience.recovery_plan import Course, Skip, Try, choose
@@ -308,7 +308,7 @@ class Recovery:
                     step = course.skip("it would have to wait, and block the event loop that runs here")
             if not isinstance(step, Skip):
                 return step
-            self._record(run, record_of(run, step, now, 0.0, AttemptOutcome.SKIPPED, step.why))
+            self._record(run, attempt_record(run, step, now, 0.0, AttemptOutcome.SKIPPED, step.why))
 
     def _course(self, run: Run) -> Course:
         incident = run.incident

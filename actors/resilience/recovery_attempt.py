@@ -13,7 +13,7 @@ from actors.resilience.recovery_action import AttemptOutcome, AttemptRecord
 from actors.resilience.recovery_desk import Desk, Inside, Run
 from actors.resilience.recovery_plan import Skip, Try
 
-__all__ = ["Attempt", "record_of"]
+__all__ = ["Attempt", "attempt_record"]
 
 
 class Attempt:
@@ -54,11 +54,11 @@ class Attempt:
             unknown = judged is not None and judged.category is Category.UNKNOWN_OUTCOME
             run.course.report(outcome, unknown=unknown, hint=None if judged is None else judged.retry_after)
         took = self._desk.clock.now() - self._started
-        self._note(run, record_of(run, step, self._started, took, outcome, text))
+        self._note(run, attempt_record(run, step, self._started, took, outcome, text))
         return isinstance(error, Exception)
 
 
-def record_of(
+def attempt_record(
     run: Run, step: Try | Skip, started: float, duration: float, outcome: AttemptOutcome, text: str | None
 ) -> AttemptRecord:
     where = run.text, run.incident.component, run.incident.operation

@@ -57,6 +57,17 @@ def _check_on(retry: Retry, attribute: Attribute[Any], value: Any) -> None:
         plain_function(retry, attribute, value)
 
 
+def _check_idempotent(retry: Retry, attribute: Attribute[Any], value: object) -> None:
+    # A text such as "no" would count as True, and an order would be sent twice.
+    if not isinstance(value, bool):
+        refuse(retry, attribute, value, "idempotent=True or idempotent=False")
+
+
+def _check_random(retry: Retry, attribute: Attribute[Any], value: object) -> None:
+    if not callable(value):
+        refuse(retry, attribute, value, "a function that returns a number in [0, 1), for example random=random.random")
+
+
 def _check_hint_ceiling(retry: Retry, attribute: Attribute[Any], value: Any) -> None:
     if not is_number(value) or value < retry.hint_floor:
         example = f"for example hint_ceiling={max(300.0, retry.hint_floor)!r}"
@@ -118,7 +129,7 @@ class Retry(Policy[Never]):
     what `classify` says."""
     on_result: Callable[[Any], bool] | None = field(default=None, validator=plain_function)
     """Whether a result is to be tried again."""
-    idempotent: bool = False
+    idempotent: bool = field(default=False, validator=_check_idempotent)
     """To do it twice is the same as to do it once. Without that, a call whose outcome is unknown is never made again, whatever
     `on` says."""
     hint_floor: float = field(default=0.0, validator=number(lambda value: value >= 0, "seconds of 0 or more", "0.0"))
@@ -129,9 +140,9 @@ class Retry(Policy[Never]):
     """Shared by all that call the same server."""
     on_retry: Callable[[RetryEvent], object] | None = field(default=None, validator=plain_function)
     """Called before each wait. What it raises is logged."""
-    random: Callable[[], float] = random_number
+    random: Callable[[], float] = field(default=random_number, validator=_check_random)
     """A number in [0, 1), for jitter."""
-    clock: Callable[[], float] | None = None
+    clock: Callable[[], float] | None = field(default=None, validator=plain_function)
     """For tests; None for the clock of the loop that runs, or `time.monotonic`."""
     name: str = "retry"
     _rules: RetryRules = field(default=Factory(_rules, takes_self=True), init=False, repr=False)

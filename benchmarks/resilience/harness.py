@@ -28,6 +28,9 @@ CALLS = 10_000
 """Guarded calls in a piece."""
 PIECES = 5
 """Of each side in a round."""
+PIECE = 0.02
+"""Seconds that a piece of another library may take, with as few calls as that is: some are a hundred times as slow as one."""
+FEWEST = 200
 LONG = 60.0
 """Seconds of a timeout that never strikes."""
 
@@ -188,10 +191,17 @@ def main(module: str, tables: Mapping[str, Table]) -> None:
     parser.add_argument("--loops", default=",".join(LOOPS))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--calls", type=int, default=CALLS)
+    parser.add_argument("--brief", action="store_true", help="fewer calls where one takes long")
     chosen = parser.parse_args()
     if chosen.case not in tables[chosen.who]:
         return
     make, works = tables[chosen.who][chosen.case]
+    gc.collect()
+    gc.freeze()  # what was imported is not looked at in each of the many collections to come
     one = partial(read, chosen.who, version(chosen.who), chosen.case, make)
     for loop in [loop for loop in chosen.loops.split(",") if loop in works] if chosen.case in ASYNC else [""]:
-        print(json.dumps(asdict(one(loop, chosen.rounds, chosen.calls))), flush=True)
+        calls = chosen.calls
+        if chosen.brief and calls > FEWEST:
+            took = min(one(loop, 1, FEWEST, 0).guarded)
+            calls = max(FEWEST, min(calls, round(PIECE / max(took, 1e-9))))
+        print(json.dumps(asdict(one(loop, chosen.rounds, calls))), flush=True)

@@ -98,12 +98,13 @@ def figures_of(reading: Reading) -> list[Figure]:
         decimals=0,
     )
     beyond = Figure(
-        case=f"{case.what}, beyond {FLOORS[case.floor]}",
+        case=f"{case.what}, overhead",
         who=who,
         loop=reading.loop,
         done=done,
         unit="ns",
         value=Spread.of((guarded - bare) * NS for guarded, bare in pairs),
+        floor_is=FLOORS[case.floor],
         target=target.beyond if ours else None,
         decimals=0,
     )
@@ -144,7 +145,7 @@ class _Processes:
         script = "benchmarks.resilience.ours" if ours else ENVIRONMENT.script
         numbers = ["--rounds", str(self.options.rounds), "--calls", str(self.calls), "--loops", ",".join(self.loops)]
         try:
-            command = [python, "-m", script, who, case, *numbers]
+            command = [python, "-m", script, who, case, *numbers, *([] if ours else ["--brief"])]
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=WITHIN, check=True)
             return [Reading(**json.loads(line)) for line in done.stdout.splitlines()]
         except subprocess.TimeoutExpired:

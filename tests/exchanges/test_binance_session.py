@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.errors import BadFrame
@@ -282,6 +282,7 @@ KEYS = st.sampled_from(["stream", "data", "id", "result", "error", "code", "msg"
 STREAMS = st.sampled_from(["btcusdt@trade", "btcusdt@bookTicker", "btcusdt@depth@100ms", "!serverShutdown"])
 
 
+@settings(max_examples=settings().max_examples // 2)
 @given(st.dictionaries(KEYS, JSON | STREAMS | st.dictionaries(KEYS, JSON)))
 def test_any_json_object_raises_nothing_but_bad_frame(value: dict[str, object]) -> None:
     receive_or_bad_frame(msgspec.json.encode(value))

@@ -386,13 +386,18 @@ ALWAYS = {"Ended", "Restarting", "GaveUp", "Answer", "Finish", str(OnError.ESCAL
 """What each kind of nursery must reach, or it proves nothing."""
 
 
+SHARES = {Dynamic: 18}
+"""Tenths of the profile's examples. Which they are depends on the modules that are imported, and with 12 not all of those reach
+an escalation."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("nursery", [OneForOne, OneForAll, RestForOne, Dynamic], ids=lambda kind: kind.__name__)
 def test_no_nursery_however_adverse_breaks_an_invariant(nursery: type[AdversarialNursery]) -> None:
     run_state_machine_as_test(
         nursery,
         settings=settings(
-            max_examples=settings().max_examples * 6 // 5,
+            max_examples=settings().max_examples * SHARES.get(nursery, 12) // 10,
             stateful_step_count=35,
             suppress_health_check=list(HealthCheck),
         ),

@@ -526,6 +526,13 @@ def test_a_time_that_goes_back_by_a_hair_undoes_nothing() -> None:
     assert (breaker.state(29.999), breaker.statistics(29.999).probes_in_flight) == (HALF_OPEN, 1)
 
 
+def test_what_is_told_late_happens_at_the_latest_time_that_was_told() -> None:
+    breaker = BreakerMachine("rest")
+    breaker.state(100.0)
+    fail(breaker, 99.999, 5)
+    assert (breaker.drain_transitions()[0].at, breaker.retry_at(99.999)) == (100.0, 130.0)
+
+
 def test_a_call_that_seems_to_end_before_it_began_took_no_time() -> None:
     breaker = BreakerMachine("rest", BreakerConfig(slow_after=2.0))
     breaker.record_success(breaker.acquire(10.0), 9.999)
@@ -624,6 +631,16 @@ def test_who_is_refused_learns_the_state_the_last_failure_and_how_long_to_wait()
     with pytest.raises(CircuitOpen) as caught:
         breaker.acquire(10.0)
     assert (caught.value.state, caught.value.retry_after, caught.value.last) == ("open", 20.0, "ConnectFailed: no route")
+
+
+def test_a_closing_forgets_the_last_failure() -> None:
+    breaker = BreakerMachine("rest", BreakerConfig(failures=1))
+    breaker.record_failure(breaker.acquire(0.0), 0.0, reason="ConnectFailed: no route")
+    breaker.reset(1.0)
+    breaker.open_until(100.0, 1.0)
+    with pytest.raises(CircuitOpen) as caught:
+        breaker.acquire(2.0)
+    assert caught.value.last is None
 
 
 # The permit that needs no asking

@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from structlog.testing import capture_logs
 
@@ -32,7 +33,7 @@ class Source:
         return self.value
 
     async def fetch(self, symbol: str = "BTC", *, depth: int = 1) -> float:
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         return self.read(symbol, depth=depth)
 
 
@@ -270,7 +271,10 @@ def test_options_that_cannot_be_meant_are_refused(options: dict[str, Any]) -> No
 
 
 def test_it_shows_itself_without_secrets() -> None:
-    assert str(Fallback(cached=60.0, value="api_key=abc")) == "fallback: the last good result for 60 s, then the value 'api_key=***'"
+    assert (
+        str(Fallback(cached=60.0, value="api_key=abc"))
+        == "fallback: the last good result for 60 s, then the value 'api_key=***'"
+    )
 
 
 @pytest.mark.real_time

@@ -351,7 +351,11 @@ def eventually(condition: Callable[[], bool]) -> None:
 
 def in_turn(*answers: Callable[[], Any]) -> Callable[[], Any]:
     waiting = iter(answers)
-    return lambda: next(waiting)()
+
+    def call() -> Any:
+        return next(waiting)()
+
+    return call
 
 
 def fail(error: BaseException) -> Callable[[], Any]:

@@ -501,6 +501,29 @@ def test_a_given_clock_is_the_only_one() -> None:
     assert policy.delay() == 0.25
 
 
+def test_a_clock_that_goes_back_does_not_make_anybody_wait_longer() -> None:
+    moment = [100.0]
+    policy = limiter(clock=lambda: moment[0])
+    policy.take_nowait()
+    moment[0] = 90.0
+    assert policy.delay() == 1.0
+
+
+async def test_a_remainder_too_small_for_the_loops_clock_is_slept_all_the_same() -> None:
+    await anyio.sleep_until(now() + 1e7)
+    start, read = now(), []
+
+    def slow() -> float:
+        read.append(1)
+        assert len(read) < 100, "it spins"
+        return (now() - start) * (1.0 - 1e-12)
+
+    policy = limiter(clock=slow)
+    await policy.atake()
+    await policy.atake()
+    assert now() - start == pytest.approx(1.0, abs=1e-5)
+
+
 @pytest.mark.real_time
 def test_a_thread_waits_its_turn() -> None:
     policy = limiter(Limit(1, within=0.05))

@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from actors.resilience.limiter_machine import LimiterMachine, Reservation
 from actors.resilience.rolling_window import RollingWindow
@@ -205,6 +205,26 @@ def test_whoever_is_first_claims_without_walking_the_line() -> None:
     assert limiter.windows[0].copies == 0
 
 
+def test_room_that_has_come_since_is_taken_without_asking_for_a_delay() -> None:
+    limiter = LimiterMachine(RollingWindow(1, 1.0))
+    assert [limiter.take(at) for at in (0.0, 0.5, 1.0)] == [True, False, True]
+
+
+def test_a_delay_counts_those_who_are_late() -> None:
+    limiter = LimiterMachine(RollingWindow(1, 1.0))
+    limiter.take(0.0)
+    limiter.reserve()
+    assert [limiter.delay(now) for now in (0.0, 1.0, 1.5)] == [2.0, 1.0, 1.0]
+
+
+def test_a_delay_counts_who_went_past_the_line() -> None:
+    limiter = LimiterMachine(RollingWindow(2, 1.0))
+    limiter.reserve(priority=1)
+    before = limiter.delay(0.0, priority=1)
+    limiter.take(0.0, priority=0)
+    assert (before, limiter.delay(0.0, priority=1)) == (0.0, 1.0)
+
+
 class Counted(RollingWindow):
     """Counts how often it was copied to look ahead."""
 
@@ -289,6 +309,11 @@ class AnyUse(RuleBasedStateMachine):
     def ask(self, weight: int, priority: int) -> None:
         assert self.limiter.delay(self.now, weight, priority) == self.delay(weight, self.ahead_of(priority))
 
+    @invariant()
+    def who_came_last_would_wait_as_long_as_the_model_says(self) -> None:
+        # After every step, as this is what is remembered from one to the next.
+        assert self.limiter.delay(self.now, 1, priority=1) == self.delay(1, self.line)
+
     @rule(weight=st.integers(1, 3), priority=st.integers(-1, 1))
     def take(self, weight: int, priority: int) -> None:
         may = not self.ahead_of(priority) and self.now >= self.banned_until and self.model.fits(self.now, weight)
@@ -356,5 +381,5 @@ class AnyUse(RuleBasedStateMachine):
                 assert taken <= 3 + (self.model.bucket[end][0] - begin) * 0.5
 
 
-AnyUse.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+AnyUse.TestCase.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
 TestAnyUse = pytest.mark.slow(AnyUse.TestCase)

@@ -137,6 +137,22 @@ def test_an_error_that_was_handled_and_then_was_not_is_not_handled() -> None:
     assert (seen.handled, seen.unhandled, seen.repeats) == (0, 1, 3)
 
 
+def test_an_error_that_is_recorded_while_it_is_being_recorded_is_counted_once() -> None:
+    class Entangled(Exception):
+        asked = False
+
+        def __str__(self) -> str:
+            if not self.asked:
+                self.asked = True
+                monitor.record(self)
+            return "text"
+
+    monitor = ErrorMonitor()
+    monitor.record(Entangled())
+    seen = monitor.statistics()
+    assert (seen.total, seen.repeats) == (1, 1)
+
+
 def test_another_error_of_the_same_kind_is_another_error() -> None:
     monitor = ErrorMonitor()
     for _ in range(100):  # each at the address of the one before

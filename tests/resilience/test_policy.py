@@ -268,6 +268,7 @@ def test_blocks_of_several_policies_nest_in_any_order() -> None:
     one.__enter__()
     other.__enter__()
     one.__exit__(None, None, None)
+    assert (one.log, other.log) == (["enter 1", "leave 1"], ["enter 1"])
     other.__exit__(None, None, None)
     assert (one.log, other.log) == (["enter 1", "leave 1"], ["enter 1", "leave 1"])
 

@@ -537,6 +537,26 @@ async def test_two_recoveries_that_wait_for_each_other_are_cut_off() -> None:
     assert sorted(result.recovered for result in results) == [False, True]
 
 
+async def test_who_waited_for_another_once_does_not_stand_in_its_way_later() -> None:
+    async def waits_for_b(_: Incident) -> None:
+        await recovery.recover(lost(component="b"))
+        await anyio.sleep(10.0)
+
+    async def waits_for_a_the_second_time(incident: Incident) -> None:
+        await anyio.sleep(1.0)
+        if incident.times == 2:
+            await recovery.recover(lost(component="a"))
+
+    recovery = Recovery(strategies={"a": [restart(waits_for_b)], "b": [restart(waits_for_a_the_second_time)]})
+    results: list[RecoveryResult] = []
+    async with anyio.create_task_group() as group:
+        await in_the_background(group, recovery, lost(component="b"), results)
+        await in_the_background(group, recovery, lost(component="a"), results)
+        await anyio.sleep(2.0)
+        await in_the_background(group, recovery, lost(component="b"), results)
+    assert ([result.recovered for result in results], recovery.statistics().loops) == ([True] * 3, 0)
+
+
 async def test_what_a_restart_has_started_may_report_the_same_incident_later() -> None:
     recovery: Recovery
     results: list[RecoveryResult] = []

@@ -196,6 +196,17 @@ async def test_the_notes_tell_each_attempt_and_why_there_is_no_other() -> None:
     ]
 
 
+async def test_without_a_deadline_time_is_counted_from_the_first_failure() -> None:
+    # A success would have to read the clock otherwise.
+    with pytest.raises(ConnectFailed) as caught:
+        await retry().acall(Script(lost()).later)
+    assert [note.split(": ")[0] for note in notes(caught.value)[:3]] == [
+        "[retry] attempt 1 of 3",
+        "[retry] attempt 2 of 3 after 1 s",
+        "[retry] attempt 3 of 3 after 2 s",
+    ]
+
+
 def why(error: BaseException) -> str:
     return notes(error)[-1].partition("not tried again: ")[2]
 
@@ -374,7 +385,7 @@ def test_ctrl_c_ends_a_wait_and_gives_back_what_the_retry_had_cost(monkeypatch: 
     assert (script.calls, budget.statistics().granted, budget.statistics().tokens) == (1, 1, 500)
 
 
-@pytest.mark.parametrize("way", ["begin", "decorator"])
+@pytest.mark.parametrize("way", ["begin", "decorator", "stopped"])
 def test_an_error_is_gone_when_nobody_holds_it_any_more(way: str) -> None:
     # A circle of error, traceback, frame and attempts would keep it, and all that its frames hold, until the collector comes.
     kept: list[weakref.ref[Exception]] = []
@@ -387,12 +398,12 @@ def test_an_error_is_gone_when_nobody_holds_it_any_more(way: str) -> None:
         finally:
             del error
 
-    one = retry(delays=AT_ONCE)
+    attempts = retry(delays=AT_ONCE, on_retry=lambda _: attempts.stop() if way == "stopped" else None).begin()
     gc.disable()
     try:
         with suppress(ConnectFailed):
-            one.begin().call(fail) if way == "begin" else one(fail)()
-        assert [ref() for ref in kept] == [None, None, None]
+            retry(delays=AT_ONCE)(fail)() if way == "decorator" else attempts.call(fail)
+        assert [ref() for ref in kept] == [None] * (1 if way == "stopped" else 3)
     finally:
         gc.enable()
 
@@ -1138,22 +1149,12 @@ def test_eight_threads_count_what_one_would() -> None:
         ({"on": "OSError"}, "Retry.on is 'OSError'; expected a function"),
         ({"hint_floor": -1.0}, "Retry.hint_floor is -1.0"),
         ({"hint_floor": 400.0}, "Retry.hint_ceiling is 300.0; expected seconds, no less than hint_floor=400.0"),
+        ({"idempotent": "no"}, "Retry.idempotent is 'no'; expected idempotent=True or idempotent=False"),
+        ({"random": 0.5}, r"Retry.random is 0.5; expected a function that returns a number in \[0, 1\)"),
+        ({"clock": 0.0}, "Retry.clock is 0.0; expected a function"),
         ({"budget": 20}, r"Retry.budget is 20; expected a RetryBudget, for example budget=RetryBudget\(\), or None"),
     ],
-    ids=[
-        "attempts",
-        "within",
-        "timeout",
-        "delays",
-        "interrupt",
-        "cancelled",
-        "none",
-        "tuple",
-        "text",
-        "floor",
-        "ceiling",
-        "budget",
-    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 def test_a_wrong_option_is_refused_by_name(options: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +12,15 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 
+SEEDS = 32 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 4
+"""Each is 26 processes that are killed at another moment."""
+
 pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.slow
 @pytest.mark.real_time
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_what_was_flushed_before_kill_9_is_recalled_after_it(path: Path, seed: int) -> None:
     command = [sys.executable, "-m", "tests.crash_writer", str(path), str(seed), "25"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=ROOT)
