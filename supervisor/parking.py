@@ -36,6 +36,7 @@ __all__ = [
     "parker_type",
     "refuse_thread",
     "scope_type",
+    "scope_within",
     "stack_of",
     "task_finder",
     "threadsafe_caller",
@@ -181,6 +182,28 @@ def scope_type() -> Callable[[], anyio.CancelScope]:
     return (
         cast("Callable[[], anyio.CancelScope]", trio.CancelScope) if trio.lowlevel.in_trio_run() else type(anyio.CancelScope())
     )
+
+
+_anyio_scope: type[anyio.CancelScope] | None = None
+# Looked up once: these are asked for each guarded call.
+_running_loop = asyncio._get_running_loop
+_current_task = asyncio.current_task
+
+
+def scope_within(seconds: float) -> anyio.CancelScope:
+    """A cancel scope of the loop that runs now, whose time is up in so many seconds."""
+    # `in_trio_run` costs asyncio 0.6 us, and `scope_type` one scope more: this asks the loop that asks for less. In trio's
+    # guest mode trio's tasks run inside of an asyncio loop, but in none of its tasks.
+    loop = _running_loop()
+    if loop is None or _current_task(loop) is None:
+        return cast("anyio.CancelScope", trio.CancelScope(relative_deadline=seconds))
+    return (_anyio_scope or _learn_scope())(deadline=loop.time() + seconds)
+
+
+def _learn_scope() -> type[anyio.CancelScope]:
+    global _anyio_scope  # noqa: PLW0603  # the same class for good, once a loop has told it
+    _anyio_scope = type(anyio.CancelScope())
+    return _anyio_scope
 
 
 def loop_clock() -> Callable[[], float]:

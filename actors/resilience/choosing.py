@@ -8,7 +8,7 @@ from attrs import Attribute
 
 from actors.errors import Category, classify
 from actors.errors.checks import refuse
-from actors.resilience.breaker_verdict import Selector, selected
+from actors.resilience.breaking.verdict import Selector, selected
 from actors.resilience.hooks import complain, plain_function
 
 __all__ = ["a_choice", "as_tuple", "is_no_bug", "whole"]

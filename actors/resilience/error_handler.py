@@ -10,7 +10,7 @@ from typing import Any, Final, ParamSpec, Protocol, TypeVar, cast, overload
 import structlog
 
 from actors.errors import ActorsError, Classification, ErrorContext, classify, current_context
-from actors.resilience.breaker_verdict import in_words
+from actors.resilience.breaking.verdict import in_words
 from actors.resilience.contexts import Inside, Monitor
 from actors.resilience.naming import bear_name
 from actors.resilience.policy import Async, Passage, Policy, refuse_coroutine

@@ -18,13 +18,11 @@ Theory of operation:
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
 import anyio
-import trio
 from attrs import Factory, define, field, frozen
 
 from actors.errors import CallTimeout
@@ -35,7 +33,7 @@ from actors.resilience.policy import Async, Passage, Policy, refuse_coroutine
 from actors.resilience.tally import Tally
 from actors.resilience.thread_calls import Abandoned, ThreadCall
 from actors.resilience.waiting import in_a_loop, refuse_to_block
-from supervisor.parking import clock_here
+from supervisor.parking import clock_here, scope_within
 
 __all__ = ["Deadline", "LateResult", "Timeout", "TimeoutStatistics"]
 
@@ -146,7 +144,7 @@ class Timeout(Policy[Deadline]):
 
         async def timed(*args: P.args, **kwargs: P.kwargs) -> R:
             counted()
-            scope = scope_for(within)
+            scope = scope_within(within)
             with scope:
                 return await function(*args, **kwargs)
             if scope.cancelled_caught:
@@ -226,7 +224,7 @@ class _Timed(Passage[Deadline]):
         return False
 
     async def aenter(self) -> Deadline:
-        scope = self._scope = scope_for(self._timeout.within)
+        scope = self._scope = scope_within(self._timeout.within)
         scope.__enter__()
         self._deadline = Deadline(scope.deadline, clock_here(), scope)
         return self._deadline
@@ -240,27 +238,3 @@ class _Timed(Passage[Deadline]):
         if scope.cancelled_caught:
             raise self._timeout._struck(self._timeout.name) from None
         return bool(ends_here)
-
-
-_anyio_scope: type[anyio.CancelScope] | None = None
-# Looked up once: these are asked for each call.
-_running_loop = asyncio._get_running_loop
-_current_task = asyncio.current_task
-_trio_scope = trio.CancelScope
-
-
-def scope_for(within: float) -> anyio.CancelScope:
-    """A cancel scope of the loop that runs now, whose time is up in so many seconds."""
-    # `trio.lowlevel.in_trio_run` costs asyncio 0.6 us, `supervisor.parking.scope_type` one scope more: this asks the loop that
-    # asks for less. In trio's guest mode trio's tasks run inside of an asyncio loop, but in none of its tasks.
-    loop = _running_loop()
-    if loop is None or _current_task(loop) is None:
-        # trio's own class has the face of anyio's, which only wraps it.
-        return cast("anyio.CancelScope", _trio_scope(relative_deadline=within))
-    return (_anyio_scope or _learn_scope())(deadline=loop.time() + within)
-
-
-def _learn_scope() -> type[anyio.CancelScope]:
-    global _anyio_scope  # noqa: PLW0603  # the same class for good, once a loop has told it
-    _anyio_scope = type(anyio.CancelScope())
-    return _anyio_scope

@@ -7,13 +7,7 @@ from functools import partial
 from itertools import cycle
 
 from actors.errors import ConnectionLost, classify
-from actors.resilience.breaker import CircuitBreaker
-from actors.resilience.bulkhead import Bulkhead
-from actors.resilience.limiter import RateLimiter
-from actors.resilience.limits import Limit
-from actors.resilience.pipeline import Pipeline
-from actors.resilience.retry import Retry
-from actors.resilience.timeout import Timeout
+from actors.resilience import Bulkhead, CircuitBreaker, Limit, Pipeline, RateLimiter, Retry, Timeout
 from benchmarks.resilience.harness import LONG, LOOPS, Guard, Table, main
 
 __all__ = ["TABLE"]

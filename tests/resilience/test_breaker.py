@@ -41,8 +41,8 @@ from actors.errors import (
     ValidationError,
 )
 from actors.resilience import BreakerConfig, BreakerMachine, BreakerState, CircuitBreaker, Permit, Transition
-from actors.resilience.breaker_config import Refusal
-from actors.resilience.breaker_verdict import BY_CATEGORY, in_words
+from actors.resilience.breaking.config import Refusal
+from actors.resilience.breaking.verdict import BY_CATEGORY, in_words
 from supervisor import SpecError
 from supervisor.testing.virtual_time import virtual_backend
 

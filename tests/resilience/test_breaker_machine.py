@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from actors.errors import CircuitOpen
-from actors.resilience.breaker_config import BreakerOptions
-from actors.resilience.breaker_machine import BreakerConfig, BreakerMachine, BreakerState, Permit, Transition
-from actors.resilience.outcomes import BUCKETS
+from actors.resilience.breaking.config import BreakerOptions
+from actors.resilience.breaking.machine import BreakerConfig, BreakerMachine, BreakerState, Permit, Transition
+from actors.resilience.breaking.outcomes import BUCKETS
 from supervisor import SpecError
 
 CLOSED, OPEN, HALF_OPEN, ISOLATED, DISABLED, METRICS_ONLY = BreakerState

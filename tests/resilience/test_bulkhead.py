@@ -14,7 +14,7 @@ import anyio.to_thread
 import pytest
 
 from actors.errors import BulkheadFull
-from actors.resilience.bulkhead import Bulkhead
+from actors.resilience.limiting.bulkhead import Bulkhead
 from actors.resilience.waiting import who_runs
 from supervisor import SpecError
 from supervisor.parking import clock_here

@@ -5,7 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from actors.resilience.bulkhead_machine import BulkheadMachine, Place
+from actors.resilience.limiting.bulkhead_machine import BulkheadMachine, Place
 
 
 def waiting(bulkhead: BulkheadMachine, *holders: str, priority: int = 0) -> list[Place]:

@@ -13,9 +13,9 @@ from attrs import Attribute, field, frozen
 
 from actors.errors import ConfigurationError, NetworkError
 from actors.errors.checks import count, refuse, seconds
-from actors.resilience.configuration import WRONG, Layer, Reader
-from actors.resilience.documents import parse_toml, parse_yaml
-from actors.resilience.option_shapes import error_named, expected, options_of, shape_of
+from actors.resilience.configuring.configuration import WRONG, Layer, Reader
+from actors.resilience.configuring.documents import parse_toml, parse_yaml
+from actors.resilience.configuring.option_shapes import error_named, expected, options_of, shape_of
 
 
 class Colour(StrEnum):

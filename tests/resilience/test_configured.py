@@ -21,10 +21,10 @@ from actors.resilience import (
     load_resilience,
     read_resilience,
 )
-from actors.resilience.configuration import config_of
-from actors.resilience.configured import SECTIONS
-from actors.resilience.limits import Limit, LimitKind
-from actors.resilience.option_shapes import options_of
+from actors.resilience.configuring.configuration import config_of
+from actors.resilience.configuring.configured import SECTIONS
+from actors.resilience.configuring.option_shapes import options_of
+from actors.resilience.limiting.limit import Limit, LimitKind
 from supervisor.backoff import BackoffKind
 
 WHOLE = """

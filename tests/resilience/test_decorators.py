@@ -32,7 +32,7 @@ from actors.resilience import (
     resilient,
     retry_on_network_error,
 )
-from actors.resilience.bulkhead import Bulkhead
+from actors.resilience.limiting.bulkhead import Bulkhead
 from supervisor import SpecError
 
 pytestmark = pytest.mark.anyio

@@ -11,9 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from actors.errors import Category, Severity
 from actors.resilience import AlertRule
-from actors.resilience.error_alerts import AlertBook
-from actors.resilience.error_counts import RateWindow, TopCounts
-from actors.resilience.error_ledger import NOWHERE, OTHER, ErrorLedger, Noted, record_of
+from actors.resilience.monitoring.alerts import AlertBook
+from actors.resilience.monitoring.counts import RateWindow, TopCounts
+from actors.resilience.monitoring.ledger import NOWHERE, OTHER, ErrorLedger, Noted, record_of
 from supervisor import SpecError
 
 

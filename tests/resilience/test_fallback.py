@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from actors.errors import ConnectFailed, ValidationError
 from actors.resilience import Fallback, FallbackEvent, FallbackKind
-from actors.resilience.good_results import GoodResults
+from actors.resilience.substituting.good_results import GoodResults
 from supervisor import SpecError
 
 pytestmark = pytest.mark.anyio

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from actors.errors import BulkheadFull, ConnectFailed, RateLimited, ValidationError
 from actors.resilience import Hedge, RetryBudget
-from actors.resilience.hedge_plan import HedgePlan, Next
+from actors.resilience.hedging.plan import HedgePlan, Next
 from supervisor import SpecError
 from supervisor.testing.virtual_time import virtual_backend
 

@@ -15,8 +15,8 @@ import anyio.to_thread
 import pytest
 
 from actors.errors import Banned, LimitReached, NetworkError, RateLimited
-from actors.resilience.limiter import RateLimiter
-from actors.resilience.limits import Limit, LimitKind
+from actors.resilience.limiting.limit import Limit, LimitKind
+from actors.resilience.limiting.limiter import RateLimiter
 from supervisor import SpecError
 from supervisor.parking import clock_here
 from supervisor.testing.virtual_time import virtual_backend

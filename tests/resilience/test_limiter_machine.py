@@ -7,9 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from actors.resilience.limiter_machine import LimiterMachine, Reservation
-from actors.resilience.rolling_window import RollingWindow
-from actors.resilience.token_bucket import TokenBucket
+from actors.resilience.limiting.limiter_machine import LimiterMachine, Reservation
+from actors.resilience.limiting.rolling_window import RollingWindow
+from actors.resilience.limiting.token_bucket import TokenBucket
 
 
 def test_without_windows_everything_goes_at_once() -> None:

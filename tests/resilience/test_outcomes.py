@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.resilience.outcomes import BUCKETS, CountWindow, OutcomeWindow, TimeWindow
+from actors.resilience.breaking.outcomes import BUCKETS, CountWindow, OutcomeWindow, TimeWindow
 
 CALLS = st.lists(st.tuples(st.integers(0, 400), st.booleans(), st.booleans()), max_size=60)
 

@@ -26,9 +26,9 @@ from actors.resilience import (
     Timeout,
     handle_errors,
 )
-from actors.resilience.bulkhead import Bulkhead
-from actors.resilience.limiter import RateLimiter
-from actors.resilience.limits import Limit
+from actors.resilience.limiting.bulkhead import Bulkhead
+from actors.resilience.limiting.limit import Limit
+from actors.resilience.limiting.limiter import RateLimiter
 from actors.resilience.policy import Policy
 from supervisor import SpecError
 from supervisor.testing.virtual_time import virtual_backend

@@ -11,8 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from actors.errors import Action, Category, CircuitOpen, Classification, ConnectionLost, ExchangeRefused, Severity, classify
 from actors.resilience import AttemptOutcome, Incident, RecoveryAction, RecoveryKind, When
 from actors.resilience.error_text import code_of
-from actors.resilience.incident_book import Again, Escalate, IncidentBook, Join, Lead, Loop
-from actors.resilience.recovery_plan import Course, Skip, Try, choose
+from actors.resilience.recovering.incident_book import Again, Escalate, IncidentBook, Join, Lead, Loop
+from actors.resilience.recovering.plan import Course, Skip, Try, choose
 from supervisor import Backoff, SpecError
 
 RETRY, FALLBACK, DEGRADE, RESTART, IGNORE, ALERT = (

@@ -378,7 +378,7 @@ def test_ctrl_c_ends_a_wait_and_gives_back_what_the_retry_had_cost(monkeypatch: 
     def interrupted(_: object, __: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("actors.resilience.attempts.ThreadWaiter.sleep", interrupted)
+    monkeypatch.setattr("actors.resilience.retrying.attempts.ThreadWaiter.sleep", interrupted)
     script, budget = Script(lost()), RetryBudget()
     with pytest.raises(KeyboardInterrupt):
         retry(budget=budget).call(script)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from actors.resilience import Delays, Jitter, RetryPlan, RetryRules, StopReason, Verdict
-from actors.resilience.retry_plan import usable
+from actors.resilience.retrying.plan import usable
 from supervisor import BackoffKind
 
 FIXED = Delays(initial=1.0, kind=BackoffKind.FIXED, jitter=Jitter.NONE)

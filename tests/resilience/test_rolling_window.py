@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.resilience.rolling_window import RollingWindow, seconds_until
+from actors.resilience.limiting.rolling_window import RollingWindow, seconds_until
 
 TIMES = st.floats(0, 1e9)
 

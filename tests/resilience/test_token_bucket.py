@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.resilience.rolling_window import RollingWindow
-from actors.resilience.token_bucket import TokenBucket
+from actors.resilience.limiting.rolling_window import RollingWindow
+from actors.resilience.limiting.token_bucket import TokenBucket
 
 
 def went_within(window: TokenBucket | RollingWindow, seconds: float) -> int:

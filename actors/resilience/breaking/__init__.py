@@ -1,0 +1,1 @@
+"""Breakers: calls that keep failing are not made for a while."""

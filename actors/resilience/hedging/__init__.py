@@ -1,0 +1,1 @@
+"""Another call of the same when the first is slow."""

@@ -1,0 +1,1 @@
+"""What goes wrong, counted, and whom to tell."""

@@ -1,0 +1,1 @@
+"""What was laid down for a failure is done, once."""

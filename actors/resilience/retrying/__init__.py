@@ -1,0 +1,1 @@
+"""Calls that failed for a passing reason are made again."""

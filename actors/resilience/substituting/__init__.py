@@ -1,0 +1,1 @@
+"""Something else answers when a call fails."""
