@@ -1,4 +1,4 @@
-"""`python -m benchmarks resilience`: the arithmetic, that every case does its work, that a bad library costs nobody a figure."""
+"""`python -m benchmarks resilience`: the arithmetic, every case does its work, and a bad library costs nobody else a figure."""
 
 from __future__ import annotations
 

@@ -70,9 +70,7 @@ def test_a_picture_that_cannot_be_written_is_said_before_the_demo_begins(
 
 
 @pytest.mark.parametrize("speed", ["0", "-1", "nan", "inf", "max"])
-def test_a_speed_that_is_none_is_said(
-    speed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_speed_that_is_none_is_said(speed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert here(monkeypatch, "demo", "--speed", speed) == 2
     told = capsys.readouterr()
     assert "speed" in told.out + told.err

@@ -26,9 +26,8 @@ def demo_on(loops: Sequence[str], *arguments: str) -> None:
         for backend in loops
     }
     said = {backend: run.communicate(timeout=300)[0] for backend, run in runs.items()}
-    assert {backend: (run.returncode, "all invariants hold" in said[backend]) for backend, run in runs.items()} == dict.fromkeys(
-        loops, (0, True)
-    ), said
+    ended = {backend: (run.returncode, "all invariants hold" in said[backend]) for backend, run in runs.items()}
+    assert ended == dict.fromkeys(loops, (0, True)), said
 
 
 def test_a_synthetic_market_is_survived_on_both_loops() -> None:

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.anyio
 
 
 def lost(**fields: Any) -> ConnectionLost:
-    return ConnectionLost(clean=False, close_code=1006, reason="", **fields)
+    return ConnectionLost(clean=True, close_code=1001, reason="", **fields)
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def test_a_record_says_all_that_is_known_of_the_error() -> None:
     assert (record.id, record.id, record.kind, record.code) == (error.id, given, "ConnectionLost", "connection_lost")
     assert (record.component, record.operation, record.at, record.handled) == ("stream", "subscribe", 42.0, False)
     assert (record.category.value, record.severity) == ("network", Severity.WARNING)
-    assert record.message == "the connection was lost (1006)"
+    assert record.message == "the connection was closed (1001)"
 
 
 def test_component_and_operation_are_those_of_the_context_unless_the_error_has_its_own() -> None:

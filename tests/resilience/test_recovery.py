@@ -53,7 +53,7 @@ Run = Callable[[Incident], Awaitable[object] | object]
 
 
 def lost(**fields: Any) -> ConnectionLost:
-    return ConnectionLost(clean=False, close_code=1006, reason="", **fields)
+    return ConnectionLost(clean=True, close_code=1001, reason="", **fields)
 
 
 def restart(run: Run, **options: Any) -> RecoveryAction:

@@ -33,7 +33,7 @@ SUCCEEDED, FAILED, TIMED_OUT, CANCELLED, LOOPED = (
 
 
 def lost() -> ConnectionLost:
-    return ConnectionLost(clean=False, close_code=1006, reason="")
+    return ConnectionLost(clean=True, close_code=1001, reason="")
 
 
 def incident(error: Exception | None = None, **fields: Any) -> Incident:
