@@ -16,6 +16,7 @@ EXPECTED = {
     "03_embed_in_asyncio.py": "position: 1.0",
     "04_market_data.py": "Trade(",
     "06_pool.py": "BTC for the 3. time",
+    "07_calls_that_fail.py": "order sent 1 time: reconcile bot-17",
     "05_from_threads.py": "position: 200.0",
 }
 
@@ -41,3 +42,9 @@ def test_the_account_of_the_readme_runs() -> None:
 def test_the_readme_names_only_files_that_exist() -> None:
     for path in re.findall(r"\]\(((?!http)[^)]+)\)", (ROOT / "README.md").read_text()):
         assert (ROOT / path).exists(), path
+
+
+@pytest.mark.real_time
+def test_the_guarded_calls_of_the_readme_are_accepted() -> None:
+    (calls,) = re.findall(r"```python\n(from actors.resilience.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    run("-c", "Order = Ack = object\n" + calls)

@@ -620,9 +620,12 @@ class CircuitOpen(RecoveryError):
         last: str | None = None,
         **fields: Unpack[ErrorFields],
     ) -> None:
-        when = "an operator lets go" if until == math.inf else f"{until:.3f}"
+        if until == math.inf:
+            when = "until an operator lets go"
+        else:  # an instant of the loop's clock says nothing to people
+            when = f"until {until:.3f}" if retry_after is None else f"for {retry_after:.3g} s more"
         because = f"; the last failure was {last}" if last else ""
-        super().__init__(f"the breaker of {name} is {state} until {when}{because}", **fields)
+        super().__init__(f"the breaker of {name} is {state} {when}{because}", **fields)
         self.name = name
         self.until = until
         self.retry_after = retry_after

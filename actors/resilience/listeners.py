@@ -11,9 +11,14 @@ from actors.errors.checks import refuse
 from actors.resilience import hooks
 from actors.resilience.hooks import plain_function
 
-__all__ = ["Listener", "listeners", "tell"]
+__all__ = ["Listener", "listed", "listeners", "tell"]
 
 Listener = Callable[[Any], object]
+
+
+def listed(value: Iterable[Listener]) -> tuple[Listener, ...]:
+    """A converter. (Not `tuple` itself: type checkers would refuse every list.)"""
+    return tuple(value)
 
 
 def listeners(example: str) -> Callable[[Any, Attribute[Any], Any], None]:

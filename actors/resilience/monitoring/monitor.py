@@ -20,7 +20,7 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from attrs import Attribute, define, evolve, field
@@ -29,7 +29,7 @@ from actors.errors import ActorsError, classify, current_context
 from actors.errors.checks import count, refuse, seconds
 from actors.resilience.clock import Clock
 from actors.resilience.error_text import code_of, raw_text
-from actors.resilience.listeners import Listener, listeners, tell
+from actors.resilience.listeners import Listener, listed, listeners, tell
 from actors.resilience.monitoring.alerts import AlertBook, AlertRule, Due, ErrorAlert
 from actors.resilience.monitoring.ledger import ErrorLedger, ErrorRecord, ErrorStatistics, Noted, record_of
 from actors.resilience.monitoring.watch import ErrorWatch
@@ -65,6 +65,11 @@ class _Marks(dict[int, tuple[str, bool]]):
 _MARKS = "_oneforone_recorded"
 
 
+# Not `tuple` itself: type checkers take its own type variable for the parameter's type, and refuse every list.
+def _as_rules(rules: Iterable[AlertRule]) -> tuple[AlertRule, ...]:
+    return tuple(rules)
+
+
 def _check_rules(monitor: ErrorMonitor, attribute: Attribute[Any], value: Any) -> None:
     for one in value:
         if not isinstance(one, AlertRule):
@@ -83,8 +88,8 @@ class ErrorMonitor:
     """
 
     name: str = "errors"
-    rules: tuple[AlertRule, ...] = field(default=(), converter=tuple, validator=_check_rules)
-    listeners: tuple[Listener, ...] = field(default=(), converter=tuple, validator=listeners("print"))
+    rules: tuple[AlertRule, ...] = field(default=(), converter=_as_rules, validator=_check_rules)
+    listeners: tuple[Listener, ...] = field(default=(), converter=listed, validator=listeners("print"))
     """Told of alerts, each an `ErrorAlert`."""
     window: float = field(default=60.0, validator=seconds(60.0))
     """Seconds that rates look back on."""

@@ -23,7 +23,7 @@ from __future__ import annotations
 import inspect
 import random as random_module
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from types import CoroutineType
 from typing import Any
 
@@ -35,7 +35,7 @@ from actors.errors import Category, RecoveryFailed, RecoveryRunning, classify, c
 from actors.errors.checks import count, kind_of, number, refuse, seconds
 from actors.resilience.clock import Clock
 from actors.resilience.error_text import code_of, shown
-from actors.resilience.listeners import Listener, listeners, tell
+from actors.resilience.listeners import Listener, listed, listeners, tell
 from actors.resilience.recovering.action import (
     COUNTED,
     AttemptOutcome,
@@ -57,6 +57,11 @@ from actors.resilience.waiting import TaskWaiter, ThreadWaiter, Waiter, in_a_loo
 __all__ = ["Recovery"]
 
 _log = structlog.get_logger("actors.resilience")
+
+
+# Not `tuple` itself: type checkers take its own type variable for the parameter's type, and refuse every list.
+def _as_actions(actions: Iterable[RecoveryAction]) -> tuple[RecoveryAction, ...]:
+    return tuple(actions)
 
 
 def _check_actions(recovery: Recovery, attribute: Attribute[Any], value: Any) -> None:
@@ -89,7 +94,7 @@ class Recovery:
     """
 
     name: str = "recovery"
-    actions: tuple[RecoveryAction, ...] = field(default=(), converter=tuple, validator=_check_actions)
+    actions: tuple[RecoveryAction, ...] = field(default=(), converter=_as_actions, validator=_check_actions)
     """For all components, after their own."""
     strategies: Mapping[str, tuple[RecoveryAction, ...]] = field(
         factory=dict, converter=_strategies, validator=[_mapping, _check_strategies]
@@ -116,7 +121,7 @@ class Recovery:
     key: Callable[[Incident], Hashable] | None = None
     """What makes two errors the same incident. By default component, category and code, and the operation where an action of
     the component has a condition on it."""
-    listeners: tuple[Listener, ...] = field(default=(), converter=tuple, validator=listeners("monitor.recovery_ended"))
+    listeners: tuple[Listener, ...] = field(default=(), converter=listed, validator=listeners("monitor.recovery_ended"))
     """Told of each recovery that has ended, a `RecoveryEnded`."""
     clock: Callable[[], float] | None = field(default=None, repr=False)
     random: Callable[[], float] = field(default=random_module.random, repr=False)
