@@ -20,7 +20,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pyright
-	for module in supervisor supervisor.testing; do \
+	for module in supervisor supervisor.testing actors.errors actors.resilience; do \
 		PATH="$(abspath $(BIN)):$$PATH" pyright --verifytypes $$module --ignoreexternal > $(VENV)/types.txt || \
 			{ cat $(VENV)/types.txt; exit 1; }; \
 	done

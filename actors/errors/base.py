@@ -69,17 +69,17 @@ class ActorsError(Exception):
             unknown = ", ".join(sorted(fields.keys() - _FIELDS))
             raise TypeError(f"{type(self).__name__} takes no {unknown}; there are {', '.join(sorted(_FIELDS))}")
         context = current_context()
-        self.id = f"{_process}-{next(_numbers)}"
+        self.id: str = f"{_process}-{next(_numbers)}"
         """Unique among all processes, for support: one error can be found again in logs, alerts and histories."""
-        self.at = clock_here()()
+        self.at: float = clock_here()()
         """When: on the clock of the loop, or `time.monotonic` outside of one."""
-        self.at_wall = time.time()
+        self.at_wall: float = time.time()
         """When: seconds since 1970, for people only."""
-        self.component = fields.get("component", context.component)
-        self.operation = fields.get("operation", context.operation)
-        self.request_id = fields.get("request_id", context.request_id)
-        self.user_id = fields.get("user_id", context.user_id)
-        self.session_id = fields.get("session_id", context.session_id)
+        self.component: str | None = fields.get("component", context.component)
+        self.operation: str | None = fields.get("operation", context.operation)
+        self.request_id: str | None = fields.get("request_id", context.request_id)
+        self.user_id: str | None = fields.get("user_id", context.user_id)
+        self.session_id: str | None = fields.get("session_id", context.session_id)
         if (hint := fields.get("hint")) is not None:
             self.hint = hint
 

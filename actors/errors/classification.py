@@ -118,7 +118,7 @@ class Classifier:
     """
 
     def __init__(self, rules: Sequence[Rule] = ()) -> None:
-        self.rules = tuple(rules)
+        self.rules: tuple[Rule, ...] = tuple(rules)
         self._users = Table(self.rules)
         self._verdicts = _verdicts_of_built_in | {id(rule): _verdict(rule) for rule in self.rules}
         # Both are emptied when they are full; what a thread puts in is the same as what another one would.

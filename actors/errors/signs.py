@@ -40,9 +40,9 @@ class Signs:
         self._error = error
         self._words = text
         self._text: str | None = None
-        self.venue = venue
+        self.venue: str | None = venue
         self.codes: tuple[str, ...] = () if code is None else (code,)
-        self.status = status if status is None or 100 <= status <= 599 else None
+        self.status: int | None = status if status is None or 100 <= status <= 599 else None
         self.retry_after: float | None = None
         """Seconds."""
         self.until: float | None = None

@@ -221,7 +221,7 @@ class AuthenticationError(ActorsError):
     recoverability = Recoverability.OPERATOR
     action = Action.NEVER
     code = "authentication"
-    hint = "check the API key, its permissions and its list of allowed addresses"
+    hint: str | None = "check the API key, its permissions and its list of allowed addresses"
 
 
 class ValidationError(ActorsError, ValueError):
@@ -261,7 +261,7 @@ class ConfigurationError(ActorsError, ValueError):
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         super().__init__("\n  ".join((f"{source} has {count}:", *problems)), **fields)
         self.source = source
-        self.problems = tuple(problems)
+        self.problems: tuple[str, ...] = tuple(problems)
 
 
 class DataFeedError(ActorsError):
@@ -287,7 +287,7 @@ class BadFrame(DataFeedError, ValueError):
     def __init__(self, reason: str, payload: bytes | str, **fields: Unpack[ErrorFields]) -> None:
         # Cleaned before it is cut: a secret that the cut went through would no longer look like one.
         text = payload[: SAMPLE + CUT]
-        self.sample = cleaned(text if isinstance(text, str) else text.decode("utf-8", "replace"))[:SAMPLE]
+        self.sample: str = cleaned(text if isinstance(text, str) else text.decode("utf-8", "replace"))[:SAMPLE]
         super().__init__(f"{reason}: {self.sample!r}{'…' if len(payload) > SAMPLE else ''}", **fields)
         self.reason = reason
 
@@ -484,7 +484,7 @@ class InsufficientFunds(OrderRejected):
     """The balance does not cover it."""
 
     code = "insufficient_funds"
-    hint = "refresh the balances; lower the quantity or cancel resting orders"
+    hint: str | None = "refresh the balances; lower the quantity or cancel resting orders"
 
 
 class MarketClosed(OrderError):
@@ -516,7 +516,7 @@ class UnknownOutcome(BrokerError):
     recoverability = Recoverability.FIXABLE
     action = Action.RECONCILE
     code = "unknown_outcome"
-    hint = "ask what became of it, by the client order id, before anything is sent again"
+    hint: str | None = "ask what became of it, by the client order id, before anything is sent again"
 
     def __init__(self, message: str, *, client_order_id: str | None = None, **fields: Unpack[ErrorFields]) -> None:
         super().__init__(message, **fields)
@@ -694,7 +694,7 @@ class LimitReached(RecoveryError):
     def __init__(self, name: str, retry_after: float, **fields: Unpack[ErrorFields]) -> None:
         super().__init__(f"the limit of {name} is reached; there is room in {retry_after:.3f} s", **fields)
         self.name = name
-        self.retry_after = retry_after
+        self.retry_after: float | None = retry_after
 
 
 class RecoveryRunning(RecoveryError):
@@ -748,7 +748,7 @@ class RecoveryLoop(RecoveryFailed):
 
     def __init__(self, incident: str, chain: Sequence[str], **fields: Unpack[ErrorFields]) -> None:
         super().__init__(incident, 0, f"its recovery would wait for itself: {' -> '.join((*chain, incident))}", **fields)
-        self.chain = tuple(chain)
+        self.chain: tuple[str, ...] = tuple(chain)
 
 
 class NotificationError(ActorsError):

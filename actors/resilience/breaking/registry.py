@@ -122,5 +122,5 @@ class BreakerRegistry:
                 )
 
 
-default_breakers = BreakerRegistry()
+default_breakers: BreakerRegistry = BreakerRegistry()
 """The breakers of `@circuit_breaker(name)`."""

@@ -146,7 +146,7 @@ class PipelineLoop:
         self._inner = inner
         self._attempts: Attempts | None = None
         self._current: PipelineAttempt | None = None
-        self.outer = Passages(outer, Entered())
+        self.outer: Passages = Passages(outer, Entered())
 
     def __iter__(self) -> Self:
         return self

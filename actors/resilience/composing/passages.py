@@ -48,7 +48,7 @@ class Passages:
     def __init__(self, policies: Sequence[Policy[Any]], entered: Entered) -> None:
         self._policies = policies
         self._open: list[Passage[Any]] = []
-        self.entered = entered
+        self.entered: Entered = entered
 
     def enter(self) -> None:
         """Enter all of them. If one refuses, those before it give back what they took, and hear of no outcome: none of them

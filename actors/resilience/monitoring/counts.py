@@ -63,7 +63,7 @@ class TopCounts:
         self._names = names
         self._counts: dict[str, list[int]] = {}
         """{name: [count, by how much it may be too high]}"""
-        self.dropped = 0
+        self.dropped: int = 0
         """How often a name had to make room."""
 
     def add(self, name: str) -> None:

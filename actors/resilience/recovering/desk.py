@@ -68,9 +68,9 @@ class Inside:
     __slots__ = ("_token", "desk", "key", "open")
 
     def __init__(self, desk: Desk, key: Hashable) -> None:
-        self.desk = desk
-        self.key = key
-        self.open = False
+        self.desk: Desk = desk
+        self.key: Hashable = key
+        self.open: bool = False
         self._token: Token[tuple[Inside, ...]] | None = None
 
     def __enter__(self) -> None:
@@ -101,7 +101,7 @@ class Desk:
 
     def __init__(self, book: IncidentBook, within: float, clock: Clock) -> None:
         self.book = book
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
         self.counts: Counter[str] = Counter()
         """What happened how often; used under the lock."""
         self._within = within
@@ -198,9 +198,9 @@ class Visit:
 
     def __init__(self, desk: Desk, incident: Incident, key: Hashable, waiter: Waiter | None) -> None:
         self._desk = desk
-        self.incident = incident
-        self.key = key
-        self.waiter = waiter
+        self.incident: Incident = incident
+        self.key: Hashable = key
+        self.waiter: Waiter | None = waiter
         self.chain: tuple[Hashable, ...] = ()
 
     def __enter__(self) -> Visit:

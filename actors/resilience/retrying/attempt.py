@@ -32,7 +32,7 @@ class Attempt:
         self._entered = False
         self._ended = False
         self._delay: float | None = None
-        self.number = attempts.number
+        self.number: int = attempts.number
         """From 1."""
 
     def set_result(self, result: object) -> None:

@@ -93,7 +93,7 @@ class Attempts:
         self._waiter: Waiter | None = None
         self._current: Attempt | None = None
         self._why = ""
-        self.number = 1
+        self.number: int = 1
         """Of the attempt that is made now, or was made last."""
 
     # For everybody
