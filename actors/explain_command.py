@@ -36,23 +36,29 @@ def explain_error(
 ) -> int:
     """Say what an exchange's error means for an order or a stream, and what to do now.
 
+    Ends with 1 when nobody knows what it is, and with 2 when nothing is known of that exchange.
+
     Args:
         error: the exchange, then a code, a message, both, or anything pasted (JSON, a log line, headers, a page), such as
             binance -2010 "Market is closed."; - reads it from the input.
         plain: print lines, also in a terminal.
 
     Returns:
-        The exit code: 1 when nobody knows what it is, 2 when nothing is known of that exchange.
+        The exit code.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that knows ASCII only gets escapes, and no traceback
     words = [word for word in error if word.strip()]
+    if words and words[0].lower() in _KINDS:
+        words = [" ".join(words)]  # HTTP 418 and WS close 1008 are codes, be they quoted or not
     venue = words.pop(0) if _names_a_venue(words) else VENUES[0]
+    if words and words[0].lower() in _KINDS:
+        words = [" ".join(words)]
     if words and _OPTION.fullmatch(words[0]):
         return _complain(f"there is no option {words[0]}; try --help")
     if words == ["-"]:
-        words = [sys.stdin.buffer.read(MOST).decode("utf-8", "replace").strip()]
+        words = [_decoded(sys.stdin.buffer.read(MOST)).strip()]
     if not any(words) and venue.lower() in VENUES:
         return _complain(USAGE)
     try:
@@ -67,6 +73,7 @@ def explain_error(
     return GOOD if explanation.known else BROKEN
 
 
+_KINDS = ("http", "ws")
 _OPTION = re.compile(r"--[a-z][a-z-]*")
 _VENUE = re.compile(r"[A-Za-z]{2,20}")
 
@@ -76,6 +83,12 @@ def _names_a_venue(words: list[str]) -> bool:
     if not words or _VENUE.fullmatch(words[0]) is None:
         return False
     return len(words) > 1 or words[0].lower() in VENUES or not words[0].isupper()
+
+
+def _decoded(given: bytes) -> str:
+    """UTF-8; or UTF-16, as PowerShell writes files."""
+    wide = given.startswith((b"\xff\xfe", b"\xfe\xff")) and b"\0" in given
+    return given.decode("utf-16" if wide else "utf-8", "replace")
 
 
 def _coloured(explanation: Explanation) -> Text:

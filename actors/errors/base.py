@@ -62,6 +62,15 @@ class ActorsError(Exception):
     """What an operator should do."""
     retry_after: float | None = None
     """Seconds to wait before the same is tried again, where the other side said so."""
+    # What an error has whose author forgot to call this constructor: whoever handles it must not fail for that.
+    id: str = ""
+    at: float = 0.0
+    at_wall: float = 0.0
+    component: str | None = None
+    operation: str | None = None
+    request_id: str | None = None
+    user_id: str | None = None
+    session_id: str | None = None
 
     def __init__(self, message: str, **fields: Unpack[ErrorFields]) -> None:
         super().__init__(cleaned(message))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from actors.errors.kinds import Action, Category
 from actors.errors.rules import Rule
 
-__all__ = ["RULES"]
+__all__ = ["rules"]
 
 _NAMES = {
     "authentication never": "AuthenticationError PermissionDenied AccountNotEnabled AccountSuspended ManualInteractionNeeded",
@@ -30,11 +30,14 @@ _NAMES = {
     "unknown never": "BaseError",
 }
 
-RULES: tuple[Rule, ...] = (
-    *(
-        Rule(f"ccxt.{name}", Category(verdict.split()[0]), Action(verdict.split()[1]), kind=f"ccxt.{name}")
-        for verdict, names in _NAMES.items()
-        for name in names.split()
-    ),
-    Rule("restricted location", "exchange", "never", kind="ccxt.ExchangeNotAvailable", text="restricted location"),
-)
+
+def rules() -> tuple[Rule, ...]:
+    """In the order of precedence, where two are equally specific."""
+    return (
+        *(
+            Rule(f"ccxt.{name}", Category(verdict.split()[0]), Action(verdict.split()[1]), kind=f"ccxt.{name}")
+            for verdict, names in _NAMES.items()
+            for name in names.split()
+        ),
+        Rule("restricted location", "exchange", "never", kind="ccxt.ExchangeNotAvailable", text="restricted location"),
+    )

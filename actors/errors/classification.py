@@ -24,6 +24,7 @@ Nothing here reads a clock. A delay that is named in seconds is `retry_after`; a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import RLock
 from typing import Any
 
 from attrs import evolve, frozen
@@ -37,7 +38,7 @@ from actors.errors.rules import OfKind, Rule, Table
 from actors.errors.signs import Signs, delay_of
 from actors.errors.taxonomy import Banned, ExchangeRefused
 
-__all__ = ["BUILT_IN", "Classification", "Classifier", "classify"]
+__all__ = ["Classification", "Classifier", "built_in", "classify"]
 
 
 @frozen
@@ -65,9 +66,6 @@ class Classification:
         return self.action in (Action.RETRY, Action.WAIT)
 
 
-BUILT_IN: tuple[Rule, ...] = (*venues.RULES, *http_statuses.RULES, *foreign.RULES, *ccxt_names.RULES, *wording.RULES)
-"""The rules that come after the user's."""
-
 _NOBODY_KNOWS = Classification(Category.UNKNOWN, Severity.ERROR, Action.NEVER)
 _ORDER = (Action.NEVER, Action.FIX, Action.RECONCILE, Action.RESYNC, Action.WAIT, Action.RETRY)
 _LEAVES = 1_000
@@ -79,7 +77,6 @@ _MANY = 1_024
 _SHORT = 256
 """Characters of an answer that is remembered."""
 
-_built_in = Table(BUILT_IN)
 # Asked of the class `type` itself: a metaclass can have attributes of these names that do anything.
 _mro = type.__dict__["__mro__"].__get__
 _qualname = type.__dict__["__qualname__"].__get__
@@ -93,8 +90,35 @@ def _verdict(rule: Rule) -> Classification:
     return Classification(rule.category, rule.gravity, rule.action, rule.retry_after, rule.name)
 
 
-_verdicts_of_built_in = {id(rule): _verdict(rule) for rule in BUILT_IN}
-"""Made once. By identity, as BUILT_IN holds them."""
+@frozen(eq=False)
+class _BuiltIn:
+    """Made once, when the first error is judged: a program that judges none does not wait for hundreds of rules."""
+
+    rules: tuple[Rule, ...]
+    table: Table
+    verdicts: dict[int, Classification]
+    """By identity, as `rules` holds them."""
+
+
+_made: list[_BuiltIn] = []
+_making = RLock()
+_NOT_YET = Table(())
+
+
+def _built_in() -> _BuiltIn:
+    # Two threads must not have rules of their own, as verdicts are found by the identity of a rule.
+    if not _made:
+        with _making:
+            if not _made:
+                modules = (venues, http_statuses, foreign, ccxt_names, wording)
+                found = tuple(rule for module in modules for rule in module.rules())
+                _made.append(_BuiltIn(found, Table(found), {id(rule): _verdict(rule) for rule in found}))
+    return _made[0]
+
+
+def built_in() -> tuple[Rule, ...]:
+    """The rules that come after the user's."""
+    return _built_in().rules
 
 
 @frozen(eq=False)
@@ -120,7 +144,8 @@ class Classifier:
     def __init__(self, rules: Sequence[Rule] = ()) -> None:
         self.rules: tuple[Rule, ...] = tuple(rules)
         self._users = Table(self.rules)
-        self._verdicts = _verdicts_of_built_in | {id(rule): _verdict(rule) for rule in self.rules}
+        self._verdicts = {id(rule): _verdict(rule) for rule in self.rules}
+        self._built_in = _NOT_YET
         # Both are emptied when they are full; what a thread puts in is the same as what another one would.
         self._profiles: dict[type, _Profile] = {}
         self._seen: dict[tuple[object, ...], Classification] = {}
@@ -165,7 +190,11 @@ class Classifier:
         names: list[tuple[int, type | str]] = [(at, name) for at, one in enumerate(above) for name in _names(one)]
         kinds = [*enumerate(above), *names] if plain else names
         reader = next((READERS[name] for _, name in names if name in READERS), None)
-        users, known = self._users.of_kind(kinds), _built_in.of_kind(kinds)
+        if self._built_in is _NOT_YET:
+            built = _built_in()
+            self._verdicts = built.verdicts | self._verdicts
+            self._built_in = built.table
+        users, known = self._users.of_kind(kinds), self._built_in.of_kind(kinds)
         own = plain and ActorsError in above and ExchangeRefused not in above
         group = BaseExceptionGroup in above
         # What has codes or a status may fit a user's rule on those, which is more specific than one on the type.
@@ -201,7 +230,7 @@ class Classifier:
         if self.rules and (rule := self._users.find(signs, profile.users)):
             return _with_time(self._verdicts[id(rule)], signs)
         if not signs.codes or signs.venue is None:
-            rule = _built_in.find_sure(signs, profile.known)
+            rule = self._built_in.find_sure(signs, profile.known)
             return None if rule is None else _with_time(self._verdicts[id(rule)], signs)
         if profile.known.anything:
             found = self._of_answer(signs, profile)
@@ -218,13 +247,21 @@ class Classifier:
         return _with_time(found, signs)
 
     def _of_answer(self, signs: Signs, profile: _Profile) -> Classification | None:
-        rule = _built_in.find_sure(signs, profile.known)
+        rule = self._built_in.find_sure(signs, profile.known)
         if signs.venue == "binance" and (rule is None or rule.code is None or rule.text is None):
             from actors.errors.binance import lookup  # its tables are read when the first code is
 
             known = lookup(signs.codes[0], signs.words)
             if known is not None:
-                return Classification(known.category, known.severity, known.action, rule=f"binance {known.code} {known.name}")
+                banned = known.category is Category.RATE_LIMIT and Severity.CRITICAL in (known.severity, rule and rule.severity)
+                return Classification(
+                    known.category,
+                    Severity.CRITICAL if banned else known.severity,
+                    known.action,
+                    # A ban that names no end: whoever goes on after the usual pause makes it longer.
+                    http_statuses.BAN if banned else None,
+                    f"binance {known.code} {known.name}",
+                )
         return None if rule is None else self._verdicts[id(rule)]
 
     def _remember(self, key: tuple[object, ...], found: Classification) -> None:
@@ -246,7 +283,7 @@ class Classifier:
         return None if found.category is Category.UNKNOWN else found
 
     def _by_words(self, signs: Signs) -> Classification:
-        rule = _built_in.find_words(signs)
+        rule = self._built_in.find_words(signs)
         return _NOBODY_KNOWS if rule is None else _with_time(self._verdicts[id(rule)], signs)
 
     def _of_group(self, group: object, profile: _Profile, depth: int) -> Classification:

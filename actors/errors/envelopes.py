@@ -24,6 +24,8 @@ LARGEST = 65_536
 SHORTEST = 2
 TEXT = (str, bytes, bytearray)
 _MANY = 20
+_OF_STREAMS = frozenset("01234")
+"""Codes of the stream sockets of Binance."""
 _PAGE_STATUS = re.compile(r"<title>[^<]{0,80}?\b([45]\d\d)\b[^<]{0,80}?</title>", re.IGNORECASE)
 _KRAKEN = re.compile(r"\"?(E[A-Z][A-Za-z]{1,15}:[^\"\]\[{}]{2,120})")
 _HOSTS = re.compile(r"(binance|okx|okex|kraken|coinbase|bybit|bytick)")
@@ -132,13 +134,17 @@ def _coded(body: Mapping[Any, Any], venue: str | None, status: int | None) -> Si
         rows = body.get("data")
         if type(rows) is list and code in {"0", "1", "2"}:
             return _of_okx(rows, code, words, status)
-        return Signs(venue=venue or venue_of(None, code) or "okx", code=code[:64], status=status, text=words)
-    return Signs(
-        venue=venue or venue_of(None, _written(number_of(code))) or "binance",
-        code=_written(number_of(code)),
-        status=status,
-        text=words,
-    )
+        return Signs(venue=venue or _by_shape(code), code=code[:64], status=status, text=words)
+    written = _written(number_of(code))
+    return Signs(venue=venue or _by_shape(written), code=written, status=status, text=words)
+
+
+def _by_shape(code: str | None) -> str | None:
+    """Whose `code` it is. Never Bybit's, which calls it otherwise; and many others have numbers as large as Bybit's."""
+    if code in _OF_STREAMS:
+        return "binance"
+    found = venue_of(None, code)
+    return found if found in {"binance", "okx"} else None
 
 
 def _of_okx(rows: list[Any], code: str, words: str, status: int | None) -> Signs:

@@ -19,7 +19,7 @@ from actors.errors.classification import classify
 from actors.errors.kinds import Action, Category, Severity
 from actors.errors.pasted import Pasted, read_pasted
 from actors.errors.taxonomy import ExchangeRefused, ValidationError
-from supervisor.secrets import redact
+from supervisor.secrets import HIDDEN, redact
 
 __all__ = ["VENUES", "Explanation", "explain"]
 
@@ -122,7 +122,8 @@ def _judged(error: object, name: str, text: str) -> Explanation:
 
 
 def _of_code(code: str, message: str) -> Explanation:
-    pasted = Pasted(code, message, quoted=True, wait=read_pasted(message).wait)
+    failed = _SERVER_FAILED.fullmatch(code)
+    pasted = Pasted(code, message, quoted=True, status=int(failed[1]) if failed else 0, wait=read_pasted(message).wait)
     # `0` is a code of the stream sockets only where somebody asks for it: elsewhere it says that there is no code.
     known = lookup("WS 0" if code == "0" else code, message)
     if known is None and code.isdecimal():
@@ -177,6 +178,8 @@ def _of_known(known: Known, pasted: Pasted) -> Explanation:
 
 
 def _notes(known: Known, pasted: Pasted) -> Iterator[str]:
+    if pasted.others:
+        yield f"It names {', '.join(pasted.others)}, too, which may mean something else: give each by itself."
     said = pasted.message if pasted.quoted else ""
     if said and normalised(said) != normalised(known.name):
         yield f"It said: {_shown(said)}"
@@ -191,6 +194,12 @@ def _notes(known: Known, pasted: Pasted) -> Iterator[str]:
 
 def _unknown_code(reference: str, pasted: Pasted) -> Explanation:
     kind, _, number = reference.rpartition(" ")
+    judged = classify({"code": int(number), "msg": pasted.message if pasted.quoted else ""})
+    if not kind and judged.category is not Category.UNKNOWN:
+        said = _shown(pasted.message) if pasted.quoted else ""
+        happened = f"It said: {said}" if said else "The words that came with this code say more than it does."
+        words = (happened, _MEANINGS[judged.category], _ADVICE[judged.action])
+        return Explanation(f"Binance {reference}", *words, judged.category, judged.severity, judged.action)
     near = sorted(
         {one.code for one in all_known() if one.code.rpartition(" ")[0] == kind},
         key=lambda code: abs(_number(code) - int(number)),
@@ -215,17 +224,24 @@ def _number(code: str) -> int:
 
 def _shown(value: object) -> str:
     """Foreign text in one line, without secrets, and not too much of it."""
-    text = " ".join(str(redact(value)).split())
+    text = _KEY.sub(HIDDEN, " ".join(str(redact(value)).split()))
     return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", "…")) or not text else ".")
+    first = text.partition(" ")[0].rstrip(".:")
+    # `requests.exceptions.ConnectionError` and `apiKey` stay as they are.
+    return (text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text) + (
+        "" if text.endswith((".", "!", "?", "…")) or not text else "."
+    )
 
 
+_SERVER_FAILED = re.compile(r"(?:http(?:/[\d.]+)?[ :_]*)?(5\d\d)", re.ASCII | re.IGNORECASE)
 _BAN = 418
 _MILLISECONDS = 13
 """Digits of a time in milliseconds since 1970."""
+_KEY = re.compile(r"(?<![A-Za-z0-9+/=_-])(?=[A-Za-z+/=_-]*\d)(?=[\d+/=_-]*[A-Za-z])(?:[A-Za-z0-9]{32,}|[A-Za-z0-9+/=_-]{40,})")
+"""A word of so many letters and digits: a key or a signature, though nothing around it says so."""
 _NAME = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)*")
 _UNKNOWN = Explanation(
     title="",

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from actors.errors.kinds import Action, Category, Severity
 from actors.errors.rules import Rule
 
-__all__ = ["RULES"]
+__all__ = ["rules"]
 
 # Category, action, and the types or their codes (after a colon: of one type).
 _TYPES = """
@@ -20,7 +20,8 @@ network retry
     builtins.ConnectionRefusedError socket.gaierror socket.herror anyio.ConnectionFailed
     httpx.ConnectError httpx.ConnectTimeout httpx.PoolTimeout httpx.ProxyError
     httpcore.ConnectError httpcore.ConnectTimeout httpcore.PoolTimeout httpcore.ProxyError httpcore.ConnectionNotAvailable
-    urllib3.NewConnectionError urllib3.ConnectTimeoutError urllib3.NameResolutionError urllib3.ProxyError urllib3.PoolError
+    urllib3.NewConnectionError urllib3.ConnectTimeoutError urllib3.NameResolutionError urllib3.ProxyError
+    urllib3.EmptyPoolError urllib3.ClosedPoolError urllib3.FullPoolError
     urllib3.SSLError
     requests.ConnectTimeout requests.ProxyError requests.SSLError
     aiohttp.ClientConnectorError aiohttp.ClientConnectorDNSError aiohttp.ConnectionTimeoutError
@@ -29,6 +30,7 @@ network retry
     websockets.InvalidHandshake websockets.InvalidProxy websockets.ConnectionClosedOK ssl.SSLError
     websocket.WebSocketAddressException
     botocore.EndpointConnectionError botocore.ConnectTimeoutError
+    binance.BinanceWebsocketUnableToConnect binance.ReadLoopClosed
 unknown_outcome reconcile
     builtins.TimeoutError builtins.ConnectionError builtins.EOFError trio.TooSlowError
     ssl.SSLEOFError ssl.SSLZeroReturnError ssl.SSLSyscallError
@@ -38,13 +40,13 @@ unknown_outcome reconcile
     httpcore.TimeoutException httpcore.NetworkError httpcore.ProtocolError h11.RemoteProtocolError
     urllib3.HTTPError requests.RequestException websocket.WebSocketException redis.ConnectionError redis.TimeoutError
     botocore.HTTPClientError grpc.RpcError
-    aiohttp.ClientError websockets.WebSocketException binance.BinanceRequestException
+    aiohttp.ClientError websockets.WebSocketException binance.BinanceRequestException binance.BinanceWebsocketClosed
+    binance_common.NetworkError
 security never
     ssl.SSLCertVerificationError aiohttp.ClientConnectorCertificateError aiohttp.ServerFingerprintMismatch
 data_feed resync
     json.JSONDecodeError msgspec.DecodeError orjson.JSONDecodeError simplejson.JSONDecodeError builtins.UnicodeDecodeError
-    zlib.error
-    gzip.BadGzipFile
+    zlib.error gzip.BadGzipFile binance.BinanceWebsocketQueueOverflow
 configuration never
     builtins.ImportError tomllib.TOMLDecodeError tomli.TOMLDecodeError yaml.YAMLError configparser.Error
     httpx.UnsupportedProtocol httpx.InvalidURL httpcore.UnsupportedProtocol
@@ -99,7 +101,7 @@ security never          ssl.SSLError: TLSV13_ALERT_CERTIFICATE_REQUIRED
 security never          ssl.SSLError: SSLV3_ALERT_CERTIFICATE_UNKNOWN SSLV3_ALERT_CERTIFICATE_EXPIRED
 security never          ssl.SSLError: SSLV3_ALERT_CERTIFICATE_REVOKED
 unknown_outcome reconcile ssl.SSLError: UNEXPECTED_EOF_WHILE_READING DECRYPTION_FAILED_OR_BAD_RECORD_MAC
-unknown_outcome reconcile ssl.SSLError: SSLV3_ALERT_BAD_RECORD_MAC BAD_LENGTH
+unknown_outcome reconcile ssl.SSLError: SSLV3_ALERT_BAD_RECORD_MAC RECORD_LAYER_FAILURE BAD_LENGTH
 unknown_outcome reconcile ssl.SSLError: APPLICATION_DATA_AFTER_CLOSE_NOTIFY PROTOCOL_IS_SHUTDOWN
 network retry           websockets.ConnectionClosed: 1000 1001 1008 1012 1013 4004
 unknown_outcome reconcile supervisor.AskTimeout: begun
@@ -119,6 +121,13 @@ _NOT_CONNECTED = re.compile(
     r"|network is unreachable"
 )
 _NOT_CONNECTED_WHILE = "builtins.OSError requests.ConnectionError urllib3.HTTPError aiohttp.ClientError redis.ConnectionError"
+_NOT_ONLY_CONNECTING = "requests.ProxyError requests.SSLError urllib3.ProxyError urllib3.SSLError"
+_BROKE_LATER = re.compile(
+    # urllib3 2 says `unable` where nothing had been sent, but 1.26 says `Cannot connect to proxy` of any lost connection.
+    r"^(?!.*unable to connect to proxy).*(?:remotedisconnected|connection ?reset|connection aborted|brokenpipe|read timed out"
+    r"|eof occurred|unexpected_eof|bad_record_mac|record_layer_failure)",
+    re.DOTALL,
+)
 _HANDSHAKE = re.compile(r"handshake operation timed out|ssl handshake|opening handshake|handshake timed out")
 
 
@@ -145,6 +154,8 @@ def _of_texts() -> Iterator[Rule]:
         yield Rule("certificate not trusted", "security", "never", kind=kind, text=_CERTIFICATE)
     for kind in _NOT_CONNECTED_WHILE.split():
         yield Rule("not connected", "network", "retry", kind=kind, text=_NOT_CONNECTED)
+    for kind in _NOT_ONLY_CONNECTING.split():
+        yield Rule("lost, perhaps after it was sent", "unknown_outcome", "reconcile", kind=kind, text=_BROKE_LATER)
     for kind in ("builtins.TimeoutError", "builtins.ConnectionAbortedError"):
         yield Rule("handshake timed out", "network", "retry", kind=kind, text=_HANDSHAKE)
 
@@ -173,15 +184,18 @@ _RUNTIME = (
     ("loop runs already", "bug", "event loop is already running"),
 )
 
-RULES: tuple[Rule, ...] = (
-    *(
-        Rule(name, "system", "never", Severity.DEBUG if name == "cancelled" else Severity.INFO, kind=kind)
-        for name, kind in _ENDED
-    ),
-    *_of_types(_TYPES),
-    *_of_codes(_CODES),
-    *_of_texts(),
-    *(Rule(name, category, "never", kind="builtins.RuntimeError", text=text) for name, category, text in _RUNTIME),
-    Rule("too many frames", "rate_limit", "wait", kind="websockets.ConnectionClosed", code=1008, text="too many"),
-    Rule("database is locked", "storage", "retry", kind="sqlite3.OperationalError", text="is locked"),
-)
+
+def rules() -> tuple[Rule, ...]:
+    """In the order of precedence, where two are equally specific."""
+    return (
+        *(
+            Rule(name, "system", "never", Severity.DEBUG if name == "cancelled" else Severity.INFO, kind=kind)
+            for name, kind in _ENDED
+        ),
+        *_of_types(_TYPES),
+        *_of_codes(_CODES),
+        *_of_texts(),
+        *(Rule(name, category, "never", kind="builtins.RuntimeError", text=text) for name, category, text in _RUNTIME),
+        Rule("too many frames", "rate_limit", "wait", kind="websockets.ConnectionClosed", code=1008, text="too many"),
+        Rule("database is locked", "storage", "retry", kind="sqlite3.OperationalError", text="is locked"),
+    )

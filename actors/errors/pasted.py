@@ -21,6 +21,7 @@ LONGEST = 100_000
 _OBJECTS = 50
 _OBJECT = 10_000
 _DEPTH = 6
+_OTHERS = 5
 
 
 @frozen
@@ -39,6 +40,8 @@ class Pasted:
     """The WebSocket close code."""
     wait: str = ""
     """How long to wait, as it was written: seconds, or milliseconds since 1970."""
+    others: tuple[str, ...] = ()
+    """Further codes: of several errors in one text, the first is read."""
 
 
 def read_pasted(text: str) -> Pasted:
@@ -48,9 +51,23 @@ def read_pasted(text: str) -> Pasted:
     for found in _objects(text):
         pasted = _in_object(found, _DEPTH)
         if pasted is not None:
-            return evolve(pasted, status=pasted.status or _status(text), wait=wait)
+            return evolve(pasted, status=pasted.status or _status(text), wait=wait, others=_others(pasted.code, text))
     code = _first(_CODES, text)
-    return Pasted(code, text, status=_status(text), close_code=0 if code else _close_code(text), wait=wait)
+    # What stands behind a second code belongs to that one.
+    second = next((found.start() for found in _CODES[0].finditer(text) if found[1] != code), len(text))
+    return Pasted(
+        code,
+        text[:second],
+        status=_status(text),
+        close_code=0 if code else _close_code(text),
+        wait=wait,
+        others=_others(code, text),
+    )
+
+
+def _others(code: str, text: str) -> tuple[str, ...]:
+    named = dict.fromkeys(found[1] for found in _CODES[0].finditer(text))
+    return tuple(one for one in named if one != code)[:_OTHERS]
 
 
 # --------------------------------------------------------------------------------------------------------- what has a shape

@@ -21,6 +21,19 @@ Reader = Callable[[Any], Signs]
 _LONGEST_BODY = 65_536
 _REASON = re.compile(r"\[SSL: ([A-Z0-9_]+)\]")
 _OF_CCXT = re.compile(r"^(\w{2,30})\b[^{\[]*")
+_NAMED_BY_CCXT = re.compile(r"[a-z][a-z0-9]{1,29} (?:[{\[]|[A-Z]{3,7} https?://)")
+"""ccxt's id of the exchange, and its answer or the request: then the codes are that exchange's, and never to be guessed at."""
+_STATUS_IN_WORDS = re.compile(r"\b(?:HTTP )?status(?: code)?(?: is|:| =|=)? ?([1-5]\d\d)\b", re.IGNORECASE)
+_ON_WINDOWS = {
+    64: "ECONNRESET",
+    121: "ETIMEDOUT",
+    1225: "ECONNREFUSED",
+    1231: "ENETUNREACH",
+    1232: "EHOSTUNREACH",
+    1236: "ECONNABORTED",
+}
+"""Windows' own codes of a network; Python has no errno for them and says EINVAL."""
+_HAS_ADDRESS = re.compile(r"https?://")
 _STATUS_IN_CCXT = re.compile(r"(?:^\w+ |https?://\S+ )([1-5]\d\d)\b")
 _VENUE_OF_PACKAGE = {
     "binance": "binance",
@@ -54,8 +67,16 @@ def refused(error: Any) -> Signs:
 
 
 def os_error(error: Any) -> Signs:
-    """The name of an errno."""
+    """The name of an errno. Without one it may be a client's own IOError, with status and answer in its words."""
     number = error.errno
+    if number is None and (said := _STATUS_IN_WORDS.search(text := text_of(error))):
+        at = text.find("{")
+        host = venue_of(text) if _HAS_ADDRESS.search(text) else None
+        venue = host if host in _VENUES else None
+        return of_text(text[at:] if at >= 0 else text, venue, int(said[1]))
+    windows = attribute(error, "winerror")
+    if type(windows) is int and windows in _ON_WINDOWS:
+        return Signs(error, code=_ON_WINDOWS[windows])
     return Signs(error, code=errno.errorcode.get(number) if type(number) is int else None)
 
 
@@ -130,7 +151,7 @@ def of_ccxt(error: Any) -> Signs:
     at = text.find("{")
     if at < 0:
         return Signs(error, venue=venue, status=number)
-    signs = of_text(text[at:], venue if venue in _VENUES else None, number)
+    signs = of_text(text[at:], venue if venue in _VENUES or _NAMED_BY_CCXT.match(text) else None, number)
     signs.look_for_a_ban()
     return signs
 

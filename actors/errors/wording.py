@@ -7,7 +7,7 @@ import re
 from actors.errors.kinds import Severity
 from actors.errors.rules import Rule
 
-__all__ = ["RULES"]
+__all__ = ["rules"]
 
 _NOTHING_WAS_DONE = (
     ("banned", "rate_limit", "wait", r"banned until|ip.{0,20}banned"),
@@ -46,24 +46,28 @@ _NOTHING_WAS_DONE = (
     ("maintenance", "exchange", "retry", r"maintenance|system is busy|systems are busy|currently overloaded|server is busy"),
 )
 
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "outcome unknown",
-        "unknown_outcome",
-        "reconcile",
-        text=re.compile(r"execution status unknown|status unknown|outcome unknown"),
-    ),
-    *(
-        Rule(f"words: {name}", category, action, Severity.CRITICAL if name == "banned" else None, text=re.compile(pattern))
-        for name, category, action, pattern in _NOTHING_WAS_DONE
-    ),
-    Rule(
-        "words: connection lost",
-        "unknown_outcome",
-        "reconcile",
-        text=re.compile(
-            r"connection (?:reset|aborted|lost|closed)|timed? ?out|timeout|server disconnected|bad gateway|broken pipe"
-            r"|internal (?:server )?error"
+
+def rules() -> tuple[Rule, ...]:
+    """In the order of precedence, where two are equally specific."""
+    return (
+        Rule(
+            "outcome unknown",
+            "unknown_outcome",
+            "reconcile",
+            # The last is what pybit says, with a status of its own, when its retries are used up.
+            text=re.compile(r"execution status unknown|status unknown|outcome unknown|retries exceeded maximum"),
         ),
-    ),
-)
+        Rule(
+            "words: connection lost",
+            "unknown_outcome",
+            "reconcile",
+            text=re.compile(
+                r"connection (?:reset|aborted|lost|closed)|timed? ?out|timeout|server disconnected|bad gateway|broken pipe"
+                r"|internal (?:server )?error"
+            ),
+        ),
+        *(
+            Rule(f"words: {name}", category, action, Severity.CRITICAL if name == "banned" else None, text=re.compile(pattern))
+            for name, category, action, pattern in _NOTHING_WAS_DONE
+        ),
+    )

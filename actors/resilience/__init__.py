@@ -49,6 +49,7 @@ from actors.resilience.monitoring.ledger import ErrorRecord as ErrorRecord
 from actors.resilience.monitoring.ledger import ErrorStatistics as ErrorStatistics
 from actors.resilience.monitoring.monitor import ErrorMonitor as ErrorMonitor
 from actors.resilience.monitoring.watch import ErrorWatch as ErrorWatch
+from actors.resilience.policy import Policy as Policy
 from actors.resilience.recovering.action import AttemptOutcome as AttemptOutcome
 from actors.resilience.recovering.action import AttemptRecord as AttemptRecord
 from actors.resilience.recovering.action import Incident as Incident
@@ -85,6 +86,7 @@ from actors.resilience.timeout import Deadline as Deadline
 from actors.resilience.timeout import LateResult as LateResult
 from actors.resilience.timeout import Timeout as Timeout
 from actors.resilience.timeout import TimeoutStatistics as TimeoutStatistics
+from supervisor import BackoffKind as BackoffKind
 
 __all__ = [
     "AlertRule",
@@ -92,6 +94,7 @@ __all__ = [
     "AttemptOutcome",
     "AttemptRecord",
     "Attempts",
+    "BackoffKind",
     "BreakerCall",
     "BreakerConfig",
     "BreakerMachine",
@@ -136,6 +139,7 @@ __all__ = [
     "PipelineAttempt",
     "PipelineLoop",
     "PipelineWarning",
+    "Policy",
     "Race",
     "RateLimiter",
     "Recovery",
@@ -175,5 +179,5 @@ __all__ = [
 ]
 
 for _name in __all__:
-    if hasattr(globals()[_name], "__qualname__"):  # a class or a function
+    if hasattr(globals()[_name], "__qualname__") and globals()[_name].__module__.startswith(__name__):  # ours, and no value
         globals()[_name].__module__ = __name__

@@ -11,9 +11,9 @@ over, and its clock, if it was a virtual one, has stood still since.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
+from actors.resilience.locking import new_lock
 from supervisor.parking import clock_here
 
 __all__ = ["Clock"]
@@ -36,7 +36,7 @@ class Clock:
         self._offsets: dict[Callable[[], float], float] = {}
         self._last: tuple[Callable[[], float], float] | None = None
         """The clock that was used last, with its offset. One attribute, so that threads find the two together."""
-        self._lock = threading.Lock()
+        self._lock = new_lock()
 
     def now(self) -> float:
         """Seconds on the policy's own axis."""

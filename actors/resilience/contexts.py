@@ -14,6 +14,7 @@ it does not say itself, so a foreign error gets one note, from the innermost blo
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Protocol
 
@@ -112,21 +113,36 @@ class Inside:
             report(error, monitor, context)
 
 
+# The blocks that are open here, innermost last, with what was in force before each. Not on the block: one that is shared
+# would put back for one task what it found in another.
+_open: ContextVar[tuple[tuple[_Block, ErrorContext], ...]] = ContextVar("oneforone_error_blocks", default=())
+
+
 class _Block:
-    __slots__ = ("_before", "_inside", "_monitor")
+    __slots__ = ("_context", "_inside", "_monitor")
 
     def __init__(self, context: ErrorContext, monitor: Monitor | None) -> None:
+        self._context = context
         self._inside = Inside(context)
         self._monitor = monitor
-        self._before: list[ErrorContext] = []
-        """One for each block that is open: it may be used again, and within itself."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._context})"
 
     def _enter(self) -> ErrorContext:
-        self._before.append(self._inside.enter())
+        _open.set((*_open.get(), (self, self._inside.enter())))
         return current_context()
 
     def _leave(self, error: BaseException | None) -> None:
-        self._inside.leave(self._before.pop(), error, self._monitor)
+        blocks = _open.get()
+        for at in range(len(blocks) - 1, -1, -1):
+            block, before = blocks[at]
+            if block is self:
+                _open.set(blocks[:at] + blocks[at + 1 :])
+                break
+        else:  # it was entered in another task (a generator, a fixture): what is in force here is not its own to end
+            before = self._inside.enter()
+        self._inside.leave(before, error, self._monitor)
 
 
 class ErrorBlock(_Block):

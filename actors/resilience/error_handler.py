@@ -46,19 +46,19 @@ class ErrorHandler(Policy[ErrorContext]):
     """Made by `handle_errors`: a decorator, and for `with` blocks where there is no fallback."""
 
     def __init__(self, context: ErrorContext, fallback: object, monitor: Monitor | None) -> None:
+        self.name: str = f"{context.component}: {context.operation}"
         self._context = context
         self._inside = Inside(context)
         self._fallback = fallback
         self._monitor = monitor
         self._handled = Tally()
 
-    @property
-    def name(self) -> str:
-        return f"{self._context.component}: {self._context.operation}"
-
     def statistics(self) -> int:
         """How many errors were handled."""
         return self._handled.value()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self}>"
 
     def __str__(self) -> str:
         stands_in = "" if self._fallback is UNSET else ", and answered with the fallback"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from actors.errors import ActorsError
 from supervisor.secrets import redact
 
-__all__ = ["code_of", "raw_text", "shown", "shown_text"]
+__all__ = ["code_of", "raw_text", "said_by", "shown", "shown_text"]
 
 KEPT = 1000
 """Characters of a text that are looked at."""
@@ -19,6 +19,15 @@ def code_of(error: BaseException) -> str:
         return type(error).__name__
     exchange_code = getattr(error, "exchange_code", None)
     return f"{error.code} {str(exchange_code)[:SHOWN]}" if exchange_code else error.code
+
+
+def said_by(error: BaseException, name: str) -> str | None:
+    """What an error says of itself in a text attribute, its component for example. Of a foreign one it may be anything."""
+    try:
+        value = getattr(error, name, None)
+    except Exception:  # noqa: BLE001  # a property that fails says nothing
+        return None
+    return value if isinstance(value, str) and value else None
 
 
 def raw_text(error: BaseException) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -11,6 +9,7 @@ import structlog
 from attrs import Attribute
 
 from actors.errors.checks import refuse
+from actors.resilience.policy import is_async
 from supervisor.secrets import redact
 
 __all__ = ["complain", "plain_function", "tell"]
@@ -32,10 +31,7 @@ def plain_function(instance: object, attribute: Attribute[Any], value: Any) -> N
         return
     if not callable(value):
         refuse(instance, attribute, value, f"a function, for example {attribute.name}=print, or None")
-    function = value
-    while isinstance(function, functools.partial):
-        function = function.func
-    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004  # an object with an async __call__
+    if is_async(value):
         raise TypeError(
             f"{type(instance).__name__}.{attribute.name} is {value!r}, an `async def`, which nobody would await; expected a "
             "plain function; have it start a task, or put what it is given into a queue"

@@ -21,9 +21,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from types import CoroutineType, TracebackType
-from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar, cast
 
-__all__ = ["Passage", "Policy", "refuse_coroutine"]
+from actors.resilience.naming import bear_name
+
+__all__ = ["AnsweringPolicy", "Passage", "Policy", "is_async", "refuse_coroutine"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,6 +37,9 @@ Async = Callable[P, Coroutine[Any, Any, R]]
 
 class Passage(ABC, Generic[V_co]):
     """One use of a policy by one `with` block."""
+
+    over = False
+    """Whether it was left, be it in a context that is a copy of the one in which it was entered."""
 
     @abstractmethod
     def enter(self) -> V_co:
@@ -66,6 +71,13 @@ _open: ContextVar[tuple[tuple[object, Passage[Any]], ...]] = ContextVar("oneforo
 class Policy(ABC, Generic[V]):
     """Something that stands between a caller and a call. `V` is what its `with` block binds with `as`."""
 
+    name: str
+    """For errors, for statistics and for people."""
+
+    @abstractmethod
+    def statistics(self) -> Any:
+        """All that can be known of it, at this moment."""
+
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """Decorate a function, sync or async. Its signature stays.
 
@@ -80,16 +92,30 @@ class Policy(ABC, Generic[V]):
             _refuse(
                 function, "a function that returns or awaits its result; a generator ends after the policy has let go of it"
             )
-        if _is_async(function):
-            return cast("Callable[P, R]", functools.wraps(function)(self._awrapped(cast("Async[P, Any]", function))))
-        return functools.wraps(function)(self._wrapped(function))
+        wrapper = self._awrapped(cast("Async[P, Any]", function)) if is_async(function) else self._wrapped(function)
+        bear_name(wrapper, function)  # for what has no name of its own, a partial or an object
+        return cast("Callable[P, R]", functools.wraps(function)(wrapper))
 
     def call(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call a sync function through the policy, in this thread."""
+        """Call a sync function through the policy, in this thread.
+
+        Args:
+            function: no `async def`.
+            args: its arguments.
+            kwargs: its named ones.
+
+        Raises:
+            TypeError: what it returned is a coroutine.
+        """
         return self._wrapped(function)(*args, **kwargs)
 
     async def acall(self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call an async function through the policy.
+
+        Args:
+            function: an `async def`, or whatever returns something to await.
+            args: its arguments.
+            kwargs: its named ones.
 
         Cancellation: as the function's; the policy adds none of its own but where it waits, and takes no part in it.
         """
@@ -114,29 +140,56 @@ class Policy(ABC, Generic[V]):
     def __enter__(self) -> V:
         passage = self._passage()
         value = passage.enter()
-        _open.set((*_open.get(), (self, passage)))
+        _open.set((*_still_open(), (self, passage)))
         return value
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
+    # Not `bool`: to type checkers that means that a block may end an error, and what stands after it is reached.
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool | None:
         return self._take_passage().leave(error)
 
     async def __aenter__(self) -> V:
         passage = self._passage()
         value = await passage.aenter()
-        _open.set((*_open.get(), (self, passage)))
+        _open.set((*_still_open(), (self, passage)))
         return value
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> bool | None:
         return await self._take_passage().aleave(error)
 
     def _take_passage(self) -> Passage[V]:
         passages = _open.get()
         for at in range(len(passages) - 1, -1, -1):
             policy, passage = passages[at]
-            if policy is self:
+            if policy is self and not passage.over:
+                passage.over = True
                 _open.set(passages[:at] + passages[at + 1 :])
                 return cast("Passage[V]", passage)
-        raise RuntimeError(f"{self!r} is left in another task or thread than it was entered in; expected both in the same one")
+        raise RuntimeError(
+            f"the {type(self).__name__} {self.name!r} is left in another task or thread than it was entered in; "
+            "expected both in the same one"
+        )
+
+
+def _still_open() -> tuple[tuple[object, Passage[Any]], ...]:
+    passages = _open.get()
+    # An async generator that is given up is closed in a copy of the context. Of what it had open, nothing must pile up here.
+    if passages and passages[-1][1].over:
+        return tuple(one for one in passages if not one[1].over)
+    return passages
+
+
+class AnsweringPolicy(Policy[V]):
+    """A policy whose `with` blocks may end with an error and go on after it, because something stands in for what failed."""
+
+    if TYPE_CHECKING:  # only for those who read types
+
+        def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool: ...
+
+        async def __aexit__(
+            self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+        ) -> bool: ...
 
 
 def refuse_coroutine(result: object) -> object:
@@ -162,7 +215,8 @@ def _is_generator(function: Callable[..., object]) -> bool:
     return any(inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one) for one in bodies)
 
 
-def _is_async(function: Callable[..., object]) -> bool:
+def is_async(function: object) -> bool:
+    """Whether what it returns is to be awaited: an `async def`, a partial of one, or an object whose `__call__` is one."""
     while isinstance(function, functools.partial):
         function = function.func
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004  # an object with an async __call__

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable
+
+from actors.resilience.locking import new_lock
 
 __all__ = ["Tally"]
 
@@ -20,7 +21,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._count = itertools.count()
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._looks = 0
         self.add: Callable[[], int] = self._count.__next__
         """Count one more. What it returns means nothing."""

@@ -91,7 +91,11 @@ class Deadline:
         return max(0.0, self._at - self._clock())
 
     def extend(self, seconds: float) -> None:
-        """Give the block more time, because it gets on. Too late once its time was up."""
+        """Give the block more time, because it gets on. Too late once its time was up.
+
+        Args:
+            seconds: how much more.
+        """
         self._at += seconds
         if self._scope is not None:
             self._scope.deadline = self._at
@@ -191,6 +195,9 @@ class Timeout(Policy[Deadline]):
         self._timeouts.add()
         return CallTimeout(what, self.within, name=None if self.name == NAME else self.name)
 
+    def _struck_block(self) -> CallTimeout:
+        return self._struck("a block" if self.name == NAME else self.name)
+
     def _abandon(self, call: ThreadCall[Any]) -> bool:
         abandoned = call.abandon()
         if abandoned:
@@ -220,21 +227,23 @@ class _Timed(Passage[Deadline]):
 
     def leave(self, error: BaseException | None) -> bool:
         if error is None and not self._deadline.remaining():
-            raise self._timeout._struck(self._timeout.name)
+            raise self._timeout._struck_block()
         return False
 
     async def aenter(self) -> Deadline:
+        """Cancellation: atomic; never waits."""
         scope = self._scope = scope_within(self._timeout.within)
         scope.__enter__()
         self._deadline = Deadline(scope.deadline, clock_here(), scope)
         return self._deadline
 
     async def aleave(self, error: BaseException | None) -> bool:
+        """Cancellation: never waits; one that is not this timeout's own passes."""
         scope = self._scope
         if scope is None:
             raise AssertionError("left without having been entered")
         traceback = None if error is None else error.__traceback__
         ends_here = scope.__exit__(None if error is None else type(error), error, traceback)
         if scope.cancelled_caught:
-            raise self._timeout._struck(self._timeout.name) from None
+            raise self._timeout._struck_block() from None
         return bool(ends_here)

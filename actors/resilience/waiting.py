@@ -19,8 +19,8 @@ __all__ = ["TaskWaiter", "ThreadWaiter", "Waiter", "in_a_loop", "pause", "refuse
 class Waiter(Protocol):
     """Somebody who sleeps. A wake-up before the sleep is remembered."""
 
-    def wake(self) -> None:
-        """Wake it, from any thread. Once is enough; nobody is woken who is gone."""
+    def wake(self) -> bool:
+        """Wake it, from any thread. Once is enough. False: nobody sleeps here any more, as the loop is closed."""
         ...
 
 
@@ -35,11 +35,14 @@ class TaskWaiter:
         self._call = threadsafe_caller()
         self._woken = False
 
-    def wake(self) -> None:
-        if get_ident() == self._home:
+    def wake(self) -> bool:
+        if get_ident() != self._home:
+            return self._call(self._rouse)
+        try:
             self._rouse()
-        else:
-            self._call(self._rouse)
+        except RuntimeError:  # of asyncio: its loop was closed, and nobody had cancelled what slept there
+            return False
+        return True
 
     async def sleep(self, seconds: float = math.inf) -> None:
         """Sleep until `wake`, or this long.
@@ -64,8 +67,9 @@ class ThreadWaiter:
     def __init__(self) -> None:
         self._event = threading.Event()
 
-    def wake(self) -> None:
+    def wake(self) -> bool:
         self._event.set()
+        return True
 
     def sleep(self, seconds: float = math.inf) -> None:
         """Sleep until `wake`, or this long."""

@@ -34,7 +34,7 @@ from actors.errors import (
     UnknownOutcome,
     classify,
 )
-from actors.errors.classification import BUILT_IN
+from actors.errors.classification import built_in
 from actors.errors.signs import LONGEST
 from supervisor import SpecError
 from tests.errors.accuracy import SHOWN
@@ -188,9 +188,9 @@ def test_a_rule_that_cannot_work_is_refused(what: dict[str, Any]) -> None:
 
 
 def test_the_rules_that_are_built_in_have_names_and_contradict_each_other_nowhere() -> None:
-    assert all(one.name for one in BUILT_IN)
+    assert all(one.name for one in built_in())
     said: dict[object, Rule] = {}
-    for one in BUILT_IN:
+    for one in built_in():
         if one.text is None:
             before = said.setdefault((one.kind, one.venue, one.status, one.code), one)
             assert (before.category, before.action) == (one.category, one.action), one
@@ -635,6 +635,22 @@ def test_an_interruption_passes() -> None:
 
 
 @pytest.mark.real_time
+@pytest.mark.parametrize(("status", "words"), [(418, "Too many requests."), (418, "IP banned."), (400, "IP banned.")])
+def test_a_ban_that_names_no_end_is_waited_for_as_long_as_the_shortest(status: int, words: str) -> None:
+    found = classify(ExchangeRefused(status, -1003, words, venue="binance"))
+    assert (found.action, found.severity, found.retry_after) == (Action.WAIT, Severity.CRITICAL, 120.0)
+
+
+@pytest.mark.parametrize("status", [403, 418])
+def test_a_firewall_is_not_asked_again_after_the_usual_pause(status: int) -> None:
+    assert classify(ExchangeRefused(status, None, "<html>", venue="binance")).retry_after == 120.0
+
+
+def test_a_ban_that_names_its_end_is_over_then() -> None:
+    found = classify(ExchangeRefused(418, -1003, "IP banned until 1720000000000.", venue="binance"), wall=1719999000.0)
+    assert (found.until, found.retry_after) == (1720000000.0, 1000.0)
+
+
 def test_eight_threads_at_once_judge_as_one_does() -> None:
     judge = Classifier(LADDER)
     errors = [one.build() for one in shapes() if one.name != "nested group, cancelled"][::6]

@@ -193,6 +193,37 @@ def test_every_category_and_every_action_has_words() -> None:
     assert set(_ADVICE) == set(Action)
 
 
+@pytest.mark.parametrize("pasted", ["my key %s does not work", "binance -9999 %s", "%s"])
+@pytest.mark.parametrize(
+    "key", ["vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A", "cLJ4qNPVr9wqXoVYMkT0fEKIXDCHZ2sGd"]
+)
+def test_a_key_is_not_shown_though_nothing_says_that_it_is_one(pasted: str, key: str) -> None:
+    assert key[:12] not in str(explain(pasted % key))
+    assert key[:12] not in str(explain("-9999", pasted % key))
+
+
+def test_of_several_errors_the_first_is_explained_and_the_others_are_named() -> None:
+    found = explain(
+        "APIError(code=-1003): Too many requests\nAPIError(code=-2010): Account has insufficient balance ...\n"
+        "APIError(code=-1007): Timeout waiting for response from backend server."
+    )
+    assert found.title == "Binance -1003 TOO_MANY_REQUESTS"
+    assert found.notes == ("It names -2010, -1007, too, which may mean something else: give each by itself.",)
+
+
+def test_a_code_of_the_futures_is_judged_though_no_text_is_known() -> None:
+    found = explain(-4061, "Order's position side does not match user's setting.")
+    assert found.known
+    assert (found.title, found.category, found.action) == ("Binance -4061", Category.ORDER, Action.FIX)
+    assert found.happened == "It said: Order's position side does not match user's setting."
+
+
+@pytest.mark.parametrize("code", [-2021, "-2021"])
+def test_a_code_that_spot_and_futures_share_is_told_by_its_words(code: int | str) -> None:
+    assert explain(code, "Order would immediately trigger.").action is Action.FIX
+    assert explain(code, "Order cancel-replace partially failed.").action is Action.RECONCILE
+
+
 # -------------------------------------------------------------------------------------------------------------- secrets
 
 
@@ -266,6 +297,27 @@ def test_the_command_reads_standard_input(capsys: pytest.CaptureFixture[str], mo
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff\xfe log: " + BODY.encode())))
     assert command("binance", "-") == 0
     assert capsys.readouterr().out.startswith(f"Binance -2010: {BALANCE}")
+
+
+def test_the_command_reads_what_powershell_writes(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(BODY.encode("utf-16"))))
+    assert command("binance", "-") == 0
+    assert capsys.readouterr().out.startswith(f"Binance -2010: {BALANCE}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "title"),
+    [
+        (("HTTP", "418"), "Binance HTTP 418 IP_BANNED"),
+        (("binance", "http", "503"), "Binance HTTP 503 SERVER"),
+        (("binance", "503"), "Binance HTTP 503 SERVER"),
+        (("WS", "close", "1008"), "Binance WS close 1008 POLICY_VIOLATION"),
+        (("ws", "2"), "Binance WS 2 INVALID_REQUEST"),
+    ],
+)
+def test_a_status_is_a_code_of_two_words(arguments: tuple[str, ...], title: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(*arguments) == 0
+    assert capsys.readouterr().out.splitlines()[0] == title
 
 
 def test_the_command_ends_with_1_where_nobody_knows(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,8 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anyio
@@ -122,6 +123,12 @@ def test_a_breaker_has_a_name(name: Any) -> None:
 def test_only_exceptions_can_be_judged(option: str, value: Any) -> None:
     with pytest.raises(SpecError, match=rf"CircuitBreaker\.{option} is"):
         CircuitBreaker("rest", **{option: value})
+
+
+@pytest.mark.parametrize("option", ["failure_on", "ignore"])
+def test_no_classes_at_all_are_refused(option: str) -> None:
+    with pytest.raises(SpecError, match=rf"CircuitBreaker\.{option} is \(\); expected subclasses of Exception"):
+        CircuitBreaker("rest", **{option: []})
 
 
 @pytest.mark.parametrize("option", ["failure_on", "ignore", "failed_result"])
@@ -275,6 +282,10 @@ def test_what_an_error_says_about_the_other_side(error: ActorsError, verdict: st
     } | {verdict: 1}
 
 
+def is_key(error: Exception) -> bool:
+    return isinstance(error, KeyError)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "verdict"),
     [
@@ -286,6 +297,10 @@ def test_what_an_error_says_about_the_other_side(error: ActorsError, verdict: st
         ({"ignore": Lost}, Lost(), "ignored"),
         ({"ignore": lambda error: True, "failure_on": Exception}, Lost(), "ignored"),
         ({"failure_on": KeyError}, ExceptionGroup("both", [KeyError("x"), ValueError("y")]), "failures"),
+        ({"failure_on": is_key}, ExceptionGroup("both", [KeyError("x"), ValueError("y")]), "failures"),
+        ({"ignore": is_key, "failure_on": ValueError}, ExceptionGroup("all", [KeyError(1), KeyError(2)]), "ignored"),
+        ({"ignore": is_key, "failure_on": ValueError}, ExceptionGroup("both", [KeyError(1), ValueError(2)]), "failures"),
+        ({"failure_on": set().__contains__}, ExceptionGroup("both", [KeyError("x")]), "successes"),
         ({"ignore": KeyError, "failure_on": ValueError}, ExceptionGroup("both", [KeyError(1), ValueError(2)]), "failures"),
         ({"ignore": KeyError, "failure_on": ValueError}, ExceptionGroup("all", [KeyError(1), KeyError(2)]), "ignored"),
     ],
@@ -448,8 +463,8 @@ def test_a_block_of_a_half_open_breaker_is_a_probe() -> None:
     fail(breaker)
     hand.at += 30.0
     with breaker:
-        with pytest.raises(CircuitOpen):
-            breaker.call(answer)
+        with ThreadPoolExecutor(1) as others, pytest.raises(CircuitOpen):
+            others.submit(breaker.call, answer).result()
         assert breaker.state is HALF_OPEN
     assert breaker.state is CLOSED
 
@@ -966,32 +981,37 @@ async def test_two_uses_at_once_do_not_mix() -> None:
 class Locked(BreakerMachine):
     """A machine that is only used under its owner's lock, whatever the shell does with it."""
 
-    def try_acquire(self, now: float) -> Permit | Refusal:
-        assert lock_of[self.name].locked()
-        return super().try_acquire(now)
+    def try_acquire(self, now: float, holder: Hashable = None) -> Permit | Refusal:
+        assert lock_of[self.name]._is_owned()
+        return super().try_acquire(now, holder)
 
     def record_success(self, permit: Permit, now: float) -> None:
-        assert lock_of[self.name].locked()
+        assert lock_of[self.name]._is_owned()
         super().record_success(permit, now)
 
     def record_failure(self, permit: Permit, now: float, open_until: float | None = None, reason: str | None = None) -> None:
-        assert lock_of[self.name].locked()
+        assert lock_of[self.name]._is_owned()
         super().record_failure(permit, now, open_until, reason)
 
     def record_ignored(self, permit: Permit) -> None:
-        assert lock_of[self.name].locked()
+        assert lock_of[self.name]._is_owned()
         super().record_ignored(permit)
 
     def release(self, permit: Permit) -> None:
-        assert lock_of[self.name].locked()
+        assert lock_of[self.name]._is_owned()
         super().release(permit)
 
     def _pass_time(self, now: float) -> float:
-        assert lock_of[self.name].locked()
+        assert lock_of[self.name]._is_owned()
         return super()._pass_time(now)
 
 
 lock_of: dict[str, Any] = {}
+
+
+def owned(breaker: CircuitBreaker) -> bool:
+    lock: Any = breaker._lock
+    return bool(lock._is_owned())
 
 
 @pytest.mark.parametrize("options", [{}, {"failure_rate": 0.9}, {"slow_after": 5.0}], ids=["plain", "rate", "slow"])
@@ -999,11 +1019,11 @@ def test_the_machine_is_used_under_the_lock_and_foreign_code_runs_outside_of_it(
     hand = Hand()
 
     def foreign(_: object) -> bool:
-        assert not breaker._lock.locked()
+        assert not owned(breaker)
         return False
 
     def random() -> float:
-        assert not breaker._lock.locked() if lock_of else True
+        assert not owned(breaker) if lock_of else True
         return 0.5
 
     lock_of.clear()
@@ -1067,3 +1087,17 @@ def test_eight_threads_count_what_one_counts(options: dict[str, Any]) -> None:
     finally:
         sys.setswitchinterval(before)
     assert together == used([WORK])
+
+
+@pytest.mark.parametrize("option", ["clock", "random"])
+def test_a_clock_and_a_random_source_are_functions(option: str) -> None:
+    with pytest.raises(SpecError, match=rf"CircuitBreaker\.{option} is 5; expected a function"):
+        CircuitBreaker("rest", **{option: 5})
+
+
+def test_one_failure_is_one_failure() -> None:
+    heard: list[str] = []
+    breaker = CircuitBreaker("rest", failures=1, listeners=[lambda change: heard.append(change.why)])
+    with breaker as call:
+        call.fail("too old")
+    assert (heard, str(breaker)) == (["1 failure"], "CircuitBreaker rest: opens at 1 failure, for 30 s")

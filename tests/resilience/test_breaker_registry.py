@@ -130,3 +130,24 @@ def test_eight_threads_that_ask_at_once_get_one_breaker(registry: BreakerRegistr
     for thread in threads:
         thread.join()
     assert (len(found), len(set(map(id, found)))) == (400, 50)
+
+
+def test_a_breaker_that_must_be_there_is_found_by_name(registry: BreakerRegistry) -> None:
+    assert registry.get("binance") is registry.find("binance")
+
+
+def test_a_slip_in_a_name_makes_no_breaker(registry: BreakerRegistry) -> None:
+    registry.get("binance")
+    with pytest.raises(LookupError, match="no breaker 'binnance'; did you mean 'binance'"):
+        registry.find("binnance")
+    assert len(registry.all()) == 1
+
+
+def test_it_shows_its_breakers_and_their_states(registry: BreakerRegistry) -> None:
+    registry.get("rest")
+    registry.get("binance").isolate(by="a test")
+    assert str(registry).splitlines() == [
+        "breakers: 2",
+        "  CircuitBreaker rest: opens at 5 failures in a row, for 30 s; now closed",
+        "  CircuitBreaker binance: opens at 5 failures in a row, for 30 s; now isolated",
+    ]

@@ -217,7 +217,7 @@ def test_everything_that_is_wrong_is_told_at_once_with_its_path() -> None:
         'pipeline.rest.policies[0] is "retry.rst"; expected the name of one that is in this file: retry.rest, ',
         'pipeline.rest.policies[1] is "limiter"; expected the name of one',
         "pipeline.rest.policies[2] is 3; expected the name of a policy",
-        "pipeline.empty is an empty list; expected policies, outermost first",
+        "pipeline.empty.policies is an empty list; expected names, outermost first",
         "timeout.within is 3; expected a table of options, such as [timeout.rest]",
     ]
     missing = [begin for begin in begins if not any(problem.startswith(begin) for problem in found)]
@@ -247,6 +247,29 @@ def test_everything_that_is_wrong_is_told_at_once_with_its_path() -> None:
         (
             '[retry.a]\nbudget = "shared"',
             'retry.a.budget is "shared"; expected a name, such as budget.rest, of one that is in this file',
+        ),
+        (
+            '[retry.a]\nidempotent = "yes"',
+            'retry.a.idempotent is "yes"; expected idempotent=true or idempotent=false',
+        ),
+        (
+            f"[retry.a]\nwithin = {'9' * 400}",
+            f'retry.a.within is {"9" * 60}; expected seconds above 0, or "none", for example within=10.0',
+        ),
+        (
+            f"[retry.a]\nattempts = {'9' * 5000}",
+            "a number of thousands of digits, or thousands of levels; expected a file that a person can read",
+        ),
+        (
+            f"[fallback.a]\nvalue = {'[' * 3000}{']' * 3000}",
+            "a number of thousands of digits, or thousands of levels; expected a file that a person can read",
+        ),
+        (
+            '[retry.a]\non = "Timeouterr"',
+            (
+                'retry.a.on is "Timeouterr"; expected the name of an error, such as "NetworkError" or "TimeoutError", a list '
+                'of such names or "none"; did you mean "TimeoutError"?'
+            ),
         ),
     ],
 )
@@ -293,6 +316,18 @@ def test_a_file_that_cannot_be_read_is_named_with_the_line(tmp_path: Path, name:
         load_resilience(tmp_path / name)
     assert caught.value.source == str(tmp_path / name)
     assert caught.value.problems[0].startswith(problem)
+
+
+def test_yaml_that_nests_without_end_is_named(tmp_path: Path) -> None:
+    (tmp_path / "bot.yaml").write_text("retry: " + "[" * 3000)
+    with pytest.raises(ConfigurationError, match="thousands of levels"):
+        load_resilience(tmp_path / "bot.yaml")
+
+
+@pytest.mark.parametrize(("given", "shown"), [(None, "empty"), (5, "5"), ([], "an empty list")])
+def test_what_is_no_table_is_refused(given: Any, shown: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"it is {shown}; expected a table with sections"):
+        read_resilience(given, source="bot.toml")
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

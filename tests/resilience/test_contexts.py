@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextvars
+import threading
 from typing import Any
 
 import anyio
@@ -8,7 +10,7 @@ from structlog.testing import capture_logs
 
 from actors.errors import ErrorContext, ExchangeUnavailable, current_context
 from actors.errors.context import entered, left
-from actors.resilience import async_error_context, error_context
+from actors.resilience import async_error_context, error_context, handle_errors
 
 pytestmark = pytest.mark.anyio
 
@@ -114,6 +116,67 @@ async def test_tasks_have_a_context_each() -> None:
         group.start_soon(run, "router", 2.0)
         group.start_soon(run, "feed", 1.0)
     assert seen == [("feed", "ask"), ("router", "ask")]
+
+
+async def test_tasks_that_share_a_block_get_back_the_context_that_was_theirs() -> None:
+    block, async_block = error_context(operation="ask"), async_error_context(user_id="u1")
+    seen = []
+
+    async def run(component: str, begin: float) -> None:
+        await anyio.sleep(begin)
+        async with async_error_context(component=component):
+            with block:
+                async with async_block:
+                    await anyio.sleep(1.0)
+            seen.append((component, current_context()))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(run, "router", 0.0)
+        group.start_soon(run, "feed", 0.5)
+    assert seen == [("router", ErrorContext("router")), ("feed", ErrorContext("feed"))]
+
+
+def test_a_block_that_is_left_in_another_context_marks_the_error_and_changes_no_other() -> None:
+    block = error_context(component="router")
+    contextvars.Context().run(block.__enter__)
+    error = KeyError("x")
+    with error_context(operation="ask"):
+        block.__exit__(KeyError, error, None)
+        assert current_context() == ErrorContext(operation="ask")
+    assert error.__notes__ == ["in component router, operation ask"]
+
+
+@pytest.mark.real_time
+def test_eight_threads_that_share_blocks_and_a_handler_do_what_one_does() -> None:
+    block, handler = error_context(operation="ask"), handle_errors("place", "router")
+    before, wrong, together = handler.statistics(), list[object](), threading.Barrier(8)
+
+    @handler
+    def place() -> None:
+        raise ExchangeUnavailable("busy")
+
+    def work(own: int) -> None:
+        together.wait(10.0)
+        for _ in range(50):
+            with error_context(user_id=str(own)) as mine:
+                try:
+                    with block:
+                        place()
+                except ExchangeUnavailable as error:
+                    wrong.extend([error.user_id] if (error.user_id, error.operation) != (str(own), "place") else [])
+                wrong.extend([current_context()] if current_context() != mine else [])
+
+    with capture_logs():
+        threads = [threading.Thread(target=work, args=(own,)) for own in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert (wrong, handler.statistics() - before) == ([], 400)
+
+
+def test_a_block_shows_what_it_says() -> None:
+    assert repr(error_context(component="router")).startswith("ErrorBlock(ErrorContext(component='router'")
 
 
 async def test_a_cancellation_passes_and_the_context_is_put_back() -> None:

@@ -168,6 +168,33 @@ def test_a_function_without_a_pipeline_says_so() -> None:
         pipeline_of(len)
 
 
+def test_the_pipeline_of_a_method_is_found_through_an_object_and_through_other_decorators() -> None:
+    class Bot:
+        @resilient
+        def read(self) -> int:
+            return 7
+
+    around = handle_errors("read", "bot")(Bot.read)
+    assert pipeline_of(Bot().read) is pipeline_of(around) is pipeline_of(Bot.read)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"breaker": None}, "resilient.breaker is None; expected True, False"),
+        ({"limit": 5}, "Pipeline is 5; expected policies"),
+    ],
+    ids=["breaker", "limit"],
+)
+def test_what_is_no_policy_is_refused_in_words(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        resilient(**options)(lambda: 7)
+
+
+def test_a_handler_shows_what_it_handles() -> None:
+    assert repr(handle_errors("read", "bot")) == "<ErrorHandler bot: read: errors are logged>"
+
+
 # ---- retry_on_network_error
 
 

@@ -124,8 +124,8 @@ def test_an_initial_delay_of_zero_never_waits(jitter: Jitter) -> None:
         ({"initial": math.nan}, "Delays.initial is nan"),
         ({"initial": 60.0}, r"Delays.maximum is 30.0; expected seconds, no less than initial=60.0, for example maximum=1800.0"),
         ({"factor": 0.5}, "Delays.factor is 0.5"),
-        ({"kind": "linear"}, "Delays.kind is 'linear'; expected one of FIXED, LINEAR, EXPONENTIAL, FIBONACCI"),
-        ({"jitter": "full"}, "Delays.jitter is 'full'; expected one of NONE, PROPORTIONAL, FULL, EQUAL, DECORRELATED"),
+        ({"kind": "quadratic"}, "Delays.kind is 'quadratic'; expected one of fixed, linear, exponential, fibonacci"),
+        ({"jitter": "some"}, "Delays.jitter is 'some'; expected one of none, proportional, full, equal, decorrelated"),
         ({"share": 1.5}, "Delays.share is 1.5"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -133,6 +133,12 @@ def test_an_initial_delay_of_zero_never_waits(jitter: Jitter) -> None:
 def test_a_wrong_option_is_refused_by_name(options: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         Delays(**options)
+
+
+@pytest.mark.parametrize("kind", BackoffKind)
+@pytest.mark.parametrize("jitter", Jitter)
+def test_a_kind_and_a_jitter_may_be_texts(kind: BackoffKind, jitter: Jitter) -> None:
+    assert Delays(kind=kind.value, jitter=jitter.value) == Delays(kind=kind, jitter=jitter)
 
 
 @pytest.mark.parametrize(

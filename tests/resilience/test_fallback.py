@@ -75,7 +75,7 @@ async def test_the_error_of_a_function_carries_the_first_one(source: Source) -> 
     with pytest.raises(ValidationError) as caught:
         await fallback.acall(source.fetch)
     assert caught.value.__context__ is source.error
-    assert caught.value.__notes__ == [f"fallback: raised while it stood in for ConnectFailed: {source.error}"]
+    assert caught.value.__notes__ == [f"[fallback] raised while it stood in for ConnectFailed: {source.error}"]
     assert fallback.statistics().failed == 1
 
 
@@ -169,8 +169,9 @@ async def test_on_names_classes_or_asks(source: Source) -> None:
     assert await Fallback(value=0.0, on=lambda error: error is source.error).acall(source.fetch) == 0.0
 
 
-async def test_a_group_is_answered_only_if_each_error_in_it_is(source: Source) -> None:
-    fallback = Fallback(value=0.0, on=ConnectFailed)
+@pytest.mark.parametrize("on", [ConnectFailed, lambda error: isinstance(error, ConnectFailed)], ids=["class", "predicate"])
+async def test_a_group_is_answered_only_if_each_error_in_it_is(source: Source, on: Any) -> None:
+    fallback = Fallback(value=0.0, on=on)
     source.error = ExceptionGroup("both", [lost(), lost()])
     assert await fallback.acall(source.fetch) == 0.0
     source.error = ExceptionGroup("both", [lost(), KeyError("x")])
@@ -302,3 +303,17 @@ def test_eight_threads_do_what_one_does() -> None:
     assert sorted(results) == sorted([-1] * 40 + list(range(40)))
     found = fallback.statistics()
     assert (found.values, found.kept) == (40, 40)
+
+
+def test_an_object_with_an_async_call_is_async_too() -> None:
+    class Other:
+        async def __call__(self, error: Exception) -> str:
+            return "other"
+
+    with pytest.raises(TypeError, match="an `async def`"):
+        Fallback(function=Other())(lambda: "own")
+
+
+def test_a_clock_is_a_function() -> None:
+    with pytest.raises(SpecError, match=r"Fallback\.clock is 5; expected a function"):
+        Fallback(value=0, clock=5)  # type: ignore[arg-type]

@@ -179,7 +179,7 @@ async def test_if_all_fail_the_first_error_is_raised_with_notes() -> None:
     with pytest.raises(ConnectFailed) as caught:
         await server.race(policy)
     assert caught.value is first
-    assert [note[:25] for note in first.__notes__] == ["hedge: call 1 of 2 failed", "hedge: call 2 of 2 failed"]
+    assert [note[:27] for note in first.__notes__] == ["[hedge] call 1 of 2 failed:", "[hedge] call 2 of 2 failed:"]
     assert policy.statistics().failed == 1
 
 

@@ -33,9 +33,14 @@ class Watched(Passage[str]):
 class Watching(Policy[str]):
     """Writes down what passes; swallows a KeyError that leaves a block."""
 
+    name = "watching"
+
     def __init__(self) -> None:
         self.log: list[Any] = []
         self.blocks = 0
+
+    def statistics(self) -> int:
+        return self.blocks
 
     def _wrapped(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -342,3 +347,32 @@ def test_a_block_that_was_left_is_kept_by_nobody(policy: Watching) -> None:
     with policy:
         pass
     assert all(one is not policy for one, _ in module._open.get())
+
+
+@pytest.mark.parametrize("missing", ["statistics", "_wrapped", "_awrapped", "_passage"])
+def test_a_policy_without_one_of_its_parts_cannot_be_made(missing: str) -> None:
+    parts = {"statistics", "_wrapped", "_awrapped", "_passage"} - {missing}
+    incomplete = type("Incomplete", (Policy,), {part: lambda self: None for part in parts})
+    with pytest.raises(TypeError, match=missing):
+        incomplete()
+
+
+def test_what_has_no_name_of_its_own_is_called_as_what_it_calls(policy: Watching) -> None:
+    assert policy(functools.partial(double, 4)).__name__ == "double"
+    assert policy(functools.partial(adouble, 4)).__name__ == "adouble"
+
+
+def test_a_block_that_is_left_in_another_thread_says_whose(policy: Watching) -> None:
+    policy.__enter__()
+    raised: list[BaseException] = []
+
+    def leave() -> None:
+        try:
+            policy.__exit__(None, None, None)
+        except RuntimeError as error:
+            raised.append(error)
+
+    other = threading.Thread(target=leave)
+    other.start()
+    other.join()
+    assert str(raised[0]).startswith("the Watching 'watching' is left in another task or thread")

@@ -21,6 +21,7 @@ from actors.errors import (
     RecoveryLoop,
     RecoveryRunning,
     StaleData,
+    UnknownOutcome,
     ValidationError,
 )
 from actors.errors.context import entered, left
@@ -937,9 +938,10 @@ async def test_what_is_idempotent_is_called_again(make: Callable[[], Exception],
 async def test_what_an_attempt_may_have_sent_is_not_sent_again_by_the_guard() -> None:
     flaky = Flaky(lost())
     recovery = Recovery(actions=[RecoveryAction(RETRY, Calls(100.0), within=1.0), restart(nothing)])
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(UnknownOutcome) as caught:
         await recovery.guard("orders")(flaky.task)(7)
     assert flaky.calls == 1
+    assert isinstance(caught.value.__cause__, ConnectionLost)
 
 
 @BOTH

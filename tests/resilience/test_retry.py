@@ -196,6 +196,16 @@ async def test_the_notes_tell_each_attempt_and_why_there_is_no_other() -> None:
     ]
 
 
+def test_the_notes_tell_of_no_time_that_is_none() -> None:
+    moments = iter([0.0, 1e-6, 2e-6, 3e-6, 4e-6, 5e-6, 6e-6])
+    with pytest.raises(ConnectFailed) as caught:
+        retry(attempts=2, delays=AT_ONCE, within=9.0, clock=lambda: next(moments)).call(Script(lost()))
+    assert notes(caught.value)[:2] == [
+        "[retry] attempt 1 of 2: ConnectFailed: cannot connect to rest: refused",
+        "[retry] attempt 2 of 2: ConnectFailed: cannot connect to rest: refused",
+    ]
+
+
 async def test_without_a_deadline_time_is_counted_from_the_first_failure() -> None:
     # A success would have to read the clock otherwise.
     with pytest.raises(ConnectFailed) as caught:
@@ -1145,6 +1155,7 @@ def test_eight_threads_count_what_one_would() -> None:
         ({"on": KeyboardInterrupt}, r"Retry.on is <class 'KeyboardInterrupt'>; expected subclasses of Exception"),
         ({"on": asyncio.CancelledError}, "expected subclasses of Exception"),
         ({"on": ()}, "expected subclasses of Exception"),
+        ({"on": [OSError, "x"]}, "expected a tuple of classes of errors"),
         ({"on": (OSError, "x")}, "expected a tuple of classes of errors"),
         ({"on": "OSError"}, "Retry.on is 'OSError'; expected a function"),
         ({"hint_floor": -1.0}, "Retry.hint_floor is -1.0"),
@@ -1195,3 +1206,7 @@ def test_its_options_do_not_change() -> None:
 )
 def test_it_shows_itself_in_a_line(options: dict[str, Any], text: str) -> None:
     assert str(retry(**options)) == text
+
+
+def test_a_list_of_classes_may_be_tried_again() -> None:
+    assert retry(on=[OSError, KeyError]).on == (OSError, KeyError)

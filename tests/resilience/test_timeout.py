@@ -205,6 +205,12 @@ async def test_a_block_has_a_deadline_and_is_stopped_at_it() -> None:
     assert deadline.remaining() == 0.0
 
 
+async def test_a_block_of_a_timeout_without_a_name_is_called_one() -> None:
+    with pytest.raises(CallTimeout, match=r"^a block did not end within 5 s$"):
+        async with Timeout(within=5.0):
+            await anyio.sleep(60.0)
+
+
 async def test_a_block_that_gets_on_can_have_more_time() -> None:
     async with Timeout(within=5.0) as deadline:
         await anyio.sleep(4.0)

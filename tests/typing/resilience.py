@@ -10,13 +10,16 @@ from actors.resilience import (
     Attempt,
     CircuitBreaker,
     Deadline,
+    Delays,
     Entered,
     Fallback,
     FallbackOutcome,
     Hedge,
+    Limit,
     Pipeline,
     PipelineAttempt,
     Race,
+    RateLimiter,
     Retry,
     Timeout,
     async_error_context,
@@ -31,6 +34,7 @@ TIMEOUT = Timeout(within=5.0)
 HEDGE = Hedge(delay=0.2, idempotent=True)
 BREAKER = CircuitBreaker("binance")
 RETRY = Retry()
+LIMITER = RateLimiter(windows=[Limit(50, within=10.0)])
 PIPELINE = Pipeline(RETRY, BREAKER, TIMEOUT)
 ANSWER = Fallback(value=0.0)
 
@@ -259,6 +263,22 @@ async def enter_async_contexts() -> int:
         return 1
 
 
+def enter_policies_that_swallow_nothing() -> int:
+    with TIMEOUT, BREAKER, HEDGE, LIMITER:
+        return 1
+
+
+async def enter_async_policies_that_swallow_nothing() -> int:
+    async with TIMEOUT, BREAKER, HEDGE, LIMITER:
+        return 1
+
+
+def go_on_after_what_may_answer() -> int:
+    with ANSWER:
+        return 1
+    return 2
+
+
 # ---- options
 
 
@@ -269,3 +289,6 @@ def make_policies() -> None:
     Timeout(within="5")  # type: ignore[arg-type]
     Pipeline(5)  # type: ignore[arg-type]
     circuit_breaker("binance", failure=3)  # type: ignore[call-arg]
+    circuit_breaker("binance", failures=3, failure_on=OSError, failed_result=callable)
+    Delays(kind="linear", jitter="full")
+    assert_type([one.name for one in (RETRY, BREAKER, TIMEOUT, HEDGE, LIMITER, ANSWER, PIPELINE)], list[str])

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import math
 import random as _random
-import threading
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar, Unpack
@@ -38,6 +37,7 @@ from actors.resilience.breaking.config import (
     Permit,
     Refusal,
     Transition,
+    in_a_row,
 )
 from actors.resilience.breaking.machine import BreakerMachine
 from actors.resilience.breaking.verdict import (
@@ -50,12 +50,15 @@ from actors.resilience.breaking.verdict import (
     selected,
     words_of,
 )
+from actors.resilience.choosing import a_choice, as_tuple
 from actors.resilience.clock import Clock
 from actors.resilience.hooks import complain, plain_function
 from actors.resilience.listeners import listeners as _functions
 from actors.resilience.listeners import tell
+from actors.resilience.locking import Lock, new_lock
 from actors.resilience.policy import Async, Passage, Policy, refuse_coroutine
 from actors.resilience.tally import Tally
+from actors.resilience.waiting import who_runs
 from supervisor.backoff import is_number
 from supervisor.parking import uninterrupted
 from supervisor.secrets import redact
@@ -77,17 +80,9 @@ def _check_name(breaker: object, attribute: Attribute[Any], value: Any) -> None:
         refuse(breaker, attribute, value, 'a text, for example name="binance"')
 
 
-def _check_selector(breaker: object, attribute: Attribute[Any], value: Any) -> None:
-    classes = value if isinstance(value, tuple) else (value,) if isinstance(value, type) else ()
-    if any(not (isinstance(one, type) and issubclass(one, Exception)) for one in classes):
-        expected = f"subclasses of Exception, for example {attribute.name}=(NetworkError, TimeoutError)"
-        refuse(breaker, attribute, value, expected)
-    if not classes:
-        plain_function(breaker, attribute, value)
-
-
-def _classes(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+def _check_random(breaker: object, attribute: Attribute[Any], value: object) -> None:
+    if not callable(value):
+        refuse(breaker, attribute, value, "a function that returns a number in [0, 1), for example random=random.random")
 
 
 def listed(value: Iterable[Listener]) -> tuple[Listener, ...]:
@@ -121,15 +116,15 @@ class CircuitBreaker(Policy["BreakerCall"]):
 
     name: str = field(validator=_check_name)
     config: BreakerConfig = field(validator=kind_of(BreakerConfig, "a BreakerConfig"))
-    failure_on: Selector | None = field(default=None, validator=_check_selector, converter=_classes)
-    ignore: Selector | None = field(default=None, validator=_check_selector, converter=_classes)
+    failure_on: Selector | None = field(default=None, validator=a_choice, converter=as_tuple)
+    ignore: Selector | None = field(default=None, validator=a_choice, converter=as_tuple)
     failed_result: Callable[[Any], bool] | None = field(default=None, validator=plain_function)
     listeners: tuple[Listener, ...] = field(default=(), validator=_functions("print"), converter=listed)
-    clock: Callable[[], float] | None = field(default=None, repr=False)
-    random: Callable[[], float] = field(default=_random.random, repr=False)
+    clock: Callable[[], float] | None = field(default=None, repr=False, validator=plain_function)
+    random: Callable[[], float] = field(default=_random.random, repr=False, validator=_check_random)
     _machine: BreakerMachine = field(init=False, repr=False)
     _clock: Clock = field(init=False, repr=False)
-    _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
+    _lock: Lock = field(factory=new_lock, init=False, repr=False)
     _telling: bool = field(default=False, init=False, repr=False)
     """A thread is telling listeners."""
     _calm_successes: Tally = field(factory=Tally, init=False, repr=False)
@@ -159,7 +154,7 @@ class CircuitBreaker(Policy["BreakerCall"]):
 
     def __str__(self) -> str:
         config = self.config
-        limits = [f"{config.failures} failures in a row"]
+        limits = [in_a_row(config.failures)]
         if config.failure_rate is not None:
             limits.append(f"{config.failure_rate:.0%} failed")
         if config.slow_rate is not None:
@@ -372,8 +367,10 @@ class CircuitBreaker(Policy["BreakerCall"]):
     @uninterrupted
     def _acquire(self) -> Permit | Refusal:
         now = self._clock.now()
+        # Who asks matters only to probes. If the state changes right after the look, nobody knows whose probe it is.
+        holder = None if self._machine.closed else who_runs()
         with self._lock:
-            return self._machine.try_acquire(now)
+            return self._machine.try_acquire(now, holder)
 
     @uninterrupted
     def _record(self, permit: Permit, verdict: CallVerdict, hint: float | None, words: str | None) -> None:

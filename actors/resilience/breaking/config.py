@@ -12,10 +12,21 @@ from actors.errors import CircuitOpen
 from actors.errors.checks import count, number, refuse, seconds
 from supervisor.backoff import Backoff, is_count, is_number
 
-__all__ = ["BreakerConfig", "BreakerOptions", "BreakerState", "BreakerStatistics", "Permit", "Refusal", "Transition"]
+__all__ = [
+    "BreakerConfig",
+    "BreakerOptions",
+    "BreakerState",
+    "BreakerStatistics",
+    "Permit",
+    "Refusal",
+    "Transition",
+    "in_a_row",
+]
 
 
 class BreakerState(StrEnum):
+    """What a breaker does with calls; `machine` says how it gets from one state to another."""
+
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"
@@ -128,6 +139,11 @@ class BreakerOptions(TypedDict, total=False):
     successes: int
     probe_within: float
     ask_again: float
+
+
+def in_a_row(failures: int) -> str:
+    """So many failures, in words."""
+    return "1 failure" if failures == 1 else f"{failures} failures in a row"
 
 
 @frozen

@@ -30,6 +30,7 @@ from __future__ import annotations
 import copy
 import math
 from collections import deque
+from collections.abc import Hashable
 from typing import Self
 
 from attrs import Factory, define, field
@@ -40,6 +41,7 @@ from actors.resilience.breaking.config import BreakerStatistics as BreakerStatis
 from actors.resilience.breaking.config import Permit as Permit
 from actors.resilience.breaking.config import Refusal as Refusal
 from actors.resilience.breaking.config import Transition as Transition
+from actors.resilience.breaking.config import in_a_row
 from actors.resilience.breaking.outcomes import CountWindow, OutcomeWindow, TimeWindow
 
 __all__ = ["BreakerConfig", "BreakerMachine", "BreakerState", "BreakerStatistics", "Permit", "Refusal", "Transition"]
@@ -100,6 +102,8 @@ class BreakerMachine:
     """The calls of this epoch."""
     _probes: dict[int, float] = field(factory=dict, init=False)
     """{number of a probe in flight: when it was given}"""
+    _holders: dict[int, Hashable] = field(factory=dict, init=False)
+    """{number of a probe in flight: whose it is}, as far as that is known."""
     _probes_passed: int = field(default=0, init=False)
     _permits: int = field(default=0, init=False)
     _reported: bool = field(default=False, init=False)
@@ -126,17 +130,26 @@ class BreakerMachine:
             raise given.error(self.name, given.until)
         return given
 
-    def try_acquire(self, now: float) -> Permit | Refusal:
-        """As `acquire`, but a refusal is a value."""
+    def try_acquire(self, now: float, holder: Hashable = None) -> Permit | Refusal:
+        """As `acquire`, but a refusal is a value.
+
+        Args:
+            now: the time.
+            holder: who asks. A call that the holder of a probe makes inside of it is part of the probe: it passes, and decides
+                nothing. Otherwise a guarded function that calls another one with the same guard would fail in each probe.
+        """
         now = self._pass_time(now)
-        until = self._refused_until(now)
+        inside = holder is not None and holder in self._holders.values()
+        until = None if inside else self._refused_until(now)
         if until is not None:
             self._totals.refused += 1
             return Refusal(now, until, self._state, self._last_failure, self._by)
         self._permits += 1
         permit = Permit(self._epoch, self._permits, now)
-        if self._state is BreakerState.HALF_OPEN:
+        if self._state is BreakerState.HALF_OPEN and not inside:
             self._probes[permit.number] = now
+            if holder is not None:
+                self._holders[permit.number] = holder
         return permit
 
     def record_success(self, permit: Permit, now: float) -> None:
@@ -214,6 +227,11 @@ class BreakerMachine:
         self._close(self._pass_time(now), "reset", by)
 
     # What it tells
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was when it was asked last."""
+        return self._state is BreakerState.CLOSED
 
     def state(self, now: float) -> BreakerState:
         """The state at this moment: an opening that has run out reads HALF_OPEN, without anyone calling."""
@@ -297,7 +315,9 @@ class BreakerMachine:
                 return None
 
     def _give_back(self, permit: Permit) -> None:
-        self._probes.pop(permit.number, None)  # numbers are given once, so a permit of an earlier epoch frees nobody's place
+        # Numbers are given once, so a permit of an earlier epoch frees nobody's place.
+        self._probes.pop(permit.number, None)
+        self._holders.pop(permit.number, None)
 
     def _judge(self, permit: Permit, *, failed: bool, now: float) -> None:
         slow_after = self.config.slow_after
@@ -327,8 +347,9 @@ class BreakerMachine:
             self.untold.append(Transition(self.name, self._state, self._state, now, f"would have opened: {why}"))
 
     def _judge_probe(self, permit: Permit, *, failed: bool, slow: bool, now: float) -> None:
+        self._holders.pop(permit.number, None)
         if self._probes.pop(permit.number, None) is None:
-            return  # Reported twice, or after its release: one probe must not close the breaker alone.
+            return  # Inside of a probe, reported twice, or after its release: one probe must not close the breaker alone.
         if failed or slow:
             self._trip(now, "a probe failed" if failed else "a probe was slow")
             return
@@ -340,7 +361,7 @@ class BreakerMachine:
         """In words which limit is reached; empty: none."""
         config = self.config
         if self._in_a_row >= config.failures:
-            return f"{self._in_a_row} failures in a row"
+            return in_a_row(self._in_a_row)
         last = self._window  # `record` has just expired it
         if last is not None and last.calls >= config.minimum_calls:
             if config.failure_rate is not None and last.failures / last.calls >= config.failure_rate:
@@ -375,6 +396,7 @@ class BreakerMachine:
         self._in_a_row = self._probes_passed = 0
         self._reported = False
         self._probes.clear()
+        self._holders.clear()
         if self._window is not None:
             self._window.clear()
         if after is BreakerState.CLOSED:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any, TypedDict, Unpack
 
 from attrs import asdict, define, evolve, field
@@ -13,9 +13,13 @@ from actors.resilience.breaking.breaker import CircuitBreaker, Listener, listed
 from actors.resilience.breaking.config import BreakerConfig, BreakerOptions, BreakerStatistics
 from actors.resilience.breaking.verdict import Selector
 from actors.resilience.listeners import listeners as _functions
+from actors.resilience.locking import Lock, new_lock
 from supervisor import SpecError
 
 __all__ = ["BreakerRegistry", "default_breakers"]
+
+SHOWN = 20
+"""Names that an error tells of."""
 
 
 class _Given(TypedDict):
@@ -39,7 +43,7 @@ class BreakerRegistry:
     limit: int = field(default=256, validator=count(256))
     listeners: tuple[Listener, ...] = field(default=(), validator=_functions("print"), converter=listed)
     _breakers: dict[str, CircuitBreaker] = field(factory=dict, init=False, repr=False)
-    _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
+    _lock: Lock = field(factory=new_lock, init=False, repr=False)
 
     def get(
         self,
@@ -84,6 +88,24 @@ class BreakerRegistry:
         self._compare(breaker, wanted)
         return breaker
 
+    def find(self, name: str) -> CircuitBreaker:
+        """The breaker of this name, which is there: for operators, whose slip must not make another one.
+
+        Args:
+            name: what it guards.
+
+        Raises:
+            LookupError: there is none; says which there are.
+        """
+        with self._lock:
+            breaker = self._breakers.get(name)
+            names = sorted(self._breakers)
+        if breaker is None:
+            near = get_close_matches(name, names, n=1)
+            meant = f"did you mean {near[0]!r}? " if near else ""
+            raise LookupError(f"there is no breaker {name!r}; {meant}expected one of: {', '.join(names[:SHOWN]) or 'none yet'}")
+        return breaker
+
     def listen(self, listener: Listener) -> None:
         """Tell one more listener of every transition of every breaker here, of those still to be made too.
 
@@ -104,6 +126,10 @@ class BreakerRegistry:
     def statistics(self) -> dict[str, BreakerStatistics]:
         """{name: its statistics}"""
         return {breaker.name: breaker.statistics() for breaker in self.all()}
+
+    def __str__(self) -> str:
+        breakers = self.all()
+        return "\n".join([f"breakers: {len(breakers)}", *(f"  {breaker}; now {breaker.state}" for breaker in breakers)])
 
     def clear(self) -> None:
         """Forget all breakers, for tests. Who holds one still has it."""

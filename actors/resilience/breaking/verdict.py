@@ -18,7 +18,8 @@ import math
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
-from actors.errors import Action, Banned, Category, Classification, classify
+from actors.errors import Action, Category, Classification, classify
+from actors.resilience.hints import asked_wait
 from supervisor.secrets import redact
 
 __all__ = [
@@ -89,22 +90,19 @@ def default_verdict(judged: Classification) -> CallVerdict:
 def selected(selector: Selector, error: Exception, *, wholly: bool = False) -> bool:
     """Whether a selector means this error. Of a group it is enough if it means one leaf, or, with `wholly`, it takes all.
 
-    What a function raises, this raises.
+    A function is asked about the group itself first, then about what is in it. What it raises, this raises.
     """
-    if not isinstance(selector, type | tuple):
-        return bool(selector(error))
     if isinstance(error, ExceptionGroup):
-        meant, others = error.split(selector)
+        # Not the function itself: what is called need not be a function, which is all that `split` takes.
+        one_by_one = selector if isinstance(selector, type | tuple) else lambda one: bool(selector(one))
+        meant, others = error.split(one_by_one)
         return meant is not None and (others is None or not wholly)
-    return isinstance(error, selector)
+    return isinstance(error, selector) if isinstance(selector, type | tuple) else bool(selector(error))
 
 
 def asked_for(error: Exception, at_most: float) -> float | None:
     """Seconds that the other side asked us to stay away, or None; `at_most` bounds what it may ask for."""
-    asked = classify(error).retry_after
-    if asked is None and isinstance(error, Banned) and error.until is not None:
-        asked = error.until - error.at_wall  # both were read off the same clock: how late it is now does not matter
-    return bounded(asked, at_most)
+    return bounded(asked_wait(error, classify(error)), at_most)
 
 
 def bounded(asked: float | None, at_most: float) -> float | None:

@@ -75,7 +75,11 @@ class PipelineAttempt:
         self._attempt.set_result(result)
 
     def stop(self, reason: str = "") -> None:
-        """Try nothing again, from anywhere, even while the next attempt is waited for."""
+        """Try nothing again, from anywhere, even while the next attempt is waited for.
+
+        Args:
+            reason: for the note on the error.
+        """
         self._attempt.stop(reason)
 
     def __getitem__(self, policy: Policy[V]) -> V:
@@ -147,6 +151,12 @@ class PipelineLoop:
         self._attempts: Attempts | None = None
         self._current: PipelineAttempt | None = None
         self.outer: Passages = Passages(outer, Entered())
+
+    def __del__(self) -> None:
+        # What stands after the block in the loop has failed between two attempts, and nobody else can leave what is outside:
+        # a slot of a bulkhead would be gone for good.
+        if self.outer._open:
+            self.outer.leave(GeneratorExit())
 
     def __iter__(self) -> Self:
         return self

@@ -9,22 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Any, Final, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
+from typing import Any, Final, ParamSpec, Protocol, TypeVar, Unpack, overload
 from weakref import WeakKeyDictionary
 
 from actors.errors import Category, classify
 from actors.resilience.breaking.breaker import CircuitBreaker
 from actors.resilience.breaking.config import BreakerOptions
 from actors.resilience.breaking.registry import default_breakers
+from actors.resilience.breaking.verdict import Selector
 from actors.resilience.composing.pipeline import Pipeline
 from actors.resilience.naming import name_of
-from actors.resilience.policy import Policy, _is_async
+from actors.resilience.policy import Policy, is_async
 from actors.resilience.retrying.budget import RetryBudget
 from actors.resilience.retrying.delays import Delays
 from actors.resilience.retrying.retry import Retry
 from actors.resilience.retrying.verdict import On
 from actors.resilience.substituting.fallback import Fallback
 from actors.resilience.timeout import Timeout
+from supervisor import SpecError
 
 __all__ = ["Decorator", "circuit_breaker", "pipeline_of", "resilient", "retry_on_network_error"]
 
@@ -56,10 +58,18 @@ _pipelines: WeakKeyDictionary[Callable[..., Any], Pipeline] = WeakKeyDictionary(
 def pipeline_of(function: Callable[..., Any]) -> Pipeline:
     """The pipeline that `@resilient` has put around a function: to print it, for its statistics, for its breaker.
 
+    Args:
+        function: the decorated one, also as the method of an object, or with other decorators around it.
+
     Raises:
         LookupError: there is none.
     """
-    found = _pipelines.get(function)
+    found: Pipeline | None = None
+    one: Any = function
+    while found is None and one is not None:
+        one = getattr(one, "__func__", one)  # of a bound method, which is made anew each time it is looked at
+        found = _pipelines.get(one)
+        one = getattr(one, "__wrapped__", None)
     if found is None:
         raise LookupError(f"{name_of(function)} is not decorated with @resilient")
     return found
@@ -143,10 +153,10 @@ def resilient(
                     name=f"{called} retry",
                 )
             )
-        policies += [limit] if isinstance(limit, Policy) else limit
+        policies += limit if isinstance(limit, Sequence) else [limit]
         if breaker is not False:
             policies.append(_breaker(breaker, called))
-        within = (TIMEOUT if _is_async(function) else None) if timeout is UNSET else timeout
+        within = (TIMEOUT if is_async(function) else None) if timeout is UNSET else timeout
         if within is not None:
             policies.append(Timeout(within=within, name=f"{called} timeout"))
         pipeline = Pipeline(*policies, name=called)
@@ -160,7 +170,11 @@ def resilient(
 def _breaker(breaker: CircuitBreaker | str | bool, name: str) -> CircuitBreaker:
     if isinstance(breaker, str):
         return default_breakers.get(breaker)
-    return CircuitBreaker(name) if breaker is True else cast("CircuitBreaker", breaker)
+    if breaker is True:
+        return CircuitBreaker(name)
+    if not isinstance(breaker, CircuitBreaker):
+        raise SpecError("resilient.breaker", breaker, 'True, False, a CircuitBreaker or a name, for example breaker="binance"')
+    return breaker
 
 
 @overload
@@ -222,14 +236,24 @@ def _concerns_the_network(error: Exception) -> bool:
     return judged.category in _NETWORK and judged.retryable(idempotent=True)
 
 
-def circuit_breaker(name: str, **options: Unpack[BreakerOptions]) -> CircuitBreaker:
+def circuit_breaker(
+    name: str,
+    *,
+    failure_on: Selector | None = None,
+    ignore: Selector | None = None,
+    failed_result: Callable[[Any], bool] | None = None,
+    **options: Unpack[BreakerOptions],
+) -> CircuitBreaker:
     """The breaker of this name, as a decorator or for a `with` block. Whoever names it again gets the same one.
 
     Args:
         name: what it guards: an exchange, an endpoint.
+        failure_on: as for `CircuitBreaker`.
+        ignore: as for `CircuitBreaker`.
+        failed_result: as for `CircuitBreaker`.
         options: fields of `BreakerConfig`, `failures=3`, where it is named first.
 
     Raises:
         SpecError: an option is out of its range, or not the one that the breaker was made with.
     """
-    return default_breakers.get(name, **options)
+    return default_breakers.get(name, failure_on=failure_on, ignore=ignore, failed_result=failed_result, **options)

@@ -63,7 +63,10 @@ class Passages:
             return
         while self._open:
             ended = _unwound(self._open.pop(), ended)
-        _raise(ended)
+        try:
+            raise ended
+        finally:
+            del ended  # otherwise the error and this frame would hold each other
 
     async def aenter(self) -> None:
         """As `enter`, for a task.
@@ -80,7 +83,10 @@ class Passages:
             return
         while self._open:
             ended = await _aunwound(self._open.pop(), ended)
-        _raise(ended)
+        try:
+            raise ended
+        finally:
+            del ended
 
     def leave(self, error: BaseException | None) -> BaseException | None:
         """Leave all of them; what the last one left of the error, or raised in its place."""
@@ -133,10 +139,3 @@ async def _aunwound(passage: Passage[Any], error: BaseException) -> BaseExceptio
     except BaseException as raised:  # noqa: BLE001  # raised when all are left
         return raised
     return error
-
-
-def _raise(error: BaseException) -> None:
-    try:
-        raise error
-    finally:
-        del error

@@ -33,7 +33,7 @@ from actors.resilience.composing.blocks import PipelineLoop, PipelinePassage
 from actors.resilience.composing.passages import Entered
 from actors.resilience.hedging.hedge import Hedge
 from actors.resilience.naming import bear_name, name_of
-from actors.resilience.policy import Async, Passage, Policy
+from actors.resilience.policy import AnsweringPolicy, Async, Passage, Policy
 from actors.resilience.retrying.retry import Retry
 from actors.resilience.substituting.fallback import Fallback
 from actors.resilience.timeout import Timeout
@@ -50,7 +50,7 @@ class PipelineWarning(UserWarning):
 
 
 @define(eq=False, init=False)
-class Pipeline(Policy[Entered]):
+class Pipeline(AnsweringPolicy[Entered]):
     """Policies put into each other, the first outermost. `print` shows it.
 
     A pipeline among the policies stands for its own. A block cannot be run again by what guards it, so with a `Retry` write
@@ -86,11 +86,11 @@ class Pipeline(Policy[Entered]):
         """{name of a policy: its statistics}, outermost first. A name that is there already gets a number."""
         found: dict[str, Any] = {}
         for policy in self.policies:
-            name = getattr(policy, "name", type(policy).__name__)
+            name = policy.name
             free = next(
                 one for one in (name, *(f"{name} {number}" for number in range(2, len(self.policies) + 1))) if one not in found
             )
-            found[free] = policy.statistics()  # type: ignore[attr-defined]  # every policy has them
+            found[free] = policy.statistics()
         return found
 
     def __str__(self) -> str:

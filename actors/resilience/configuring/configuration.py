@@ -41,7 +41,8 @@ CONFIG = "config"
 """The field of a policy that keeps its options in a value of their own. In a file they stand where the policy's own do."""
 WRONG: Any = object()
 """Stands for a value that could not be read; what is wrong with it is among the problems."""
-_NONE_IN_CODE = re.compile(r"\bNone\b")
+_IN_CODE = re.compile(r"\b(?:None|True|False)\b")
+_IN_A_FILE = {"None": f'"{NONE}"', "True": "true", "False": "false"}
 
 
 @frozen
@@ -99,7 +100,7 @@ class Reader:
         where = layers[-1].path
         for name, option in options.items():
             if option.required and name not in values and name not in wrong:
-                self.report(f"{path_of(where, name)} is missing; expected {self._expected(kind, option, None)}")
+                self.report(f"{path_of(where, name)} is missing; expected {_in_a_file(self._expected(kind, option, None))}")
                 wrong.add(name)
         wrong |= {name for name, value in given.items() if value is WRONG}
         known = {name: value for name, value in {**values, **given}.items() if value is not WRONG}
@@ -242,8 +243,12 @@ class Reader:
     def _refuse(self, path: str, value: object, wanted: str, hint: str = "", *, key: str = "") -> None:
         # Both the option and, of a table with any keys, the key: either may sound like a secret.
         name = f"{key} {path.rpartition('.')[2]}"
-        wanted = _NONE_IN_CODE.sub(f'"{NONE}"', wanted)
-        self.report(f"{path} is {shown(name, value)}; expected {wanted}{hint}")
+        self.report(f"{path} is {shown(name, value)}; expected {_in_a_file(wanted)}{hint}")
+
+
+def _in_a_file(wanted: str) -> str:
+    """What a class says of its options, in the words of a file."""
+    return _IN_CODE.sub(lambda found: _IN_A_FILE[found[0]], wanted)
 
 
 def config_of(kind: type) -> type | None:

@@ -42,6 +42,7 @@ from actors.resilience.retrying.budget import RetryBudget
 from actors.resilience.retrying.retry import Retry
 from actors.resilience.substituting.fallback import Fallback
 from actors.resilience.timeout import Timeout
+from supervisor import SpecError
 
 __all__ = ["SECTIONS", "Resilience", "load_resilience", "read_resilience"]
 
@@ -187,6 +188,8 @@ def read_resilience(
         ConfigurationError: as `load_resilience`.
     """
     data = parse_toml(given, source) if isinstance(given, str) else given
+    if not isinstance(data, Mapping):
+        raise ConfigurationError(source, [f"it is {shown('', data)}; expected a table with sections such as [retry.rest]"])
     policies = _policies(data, source, None)
     # The registry sees nothing of a file with problems, so it comes in only when there are none.
     return Resilience(source, policies if breakers is None else _policies(data, source, breakers))
@@ -270,6 +273,10 @@ class _File:
 
     def _construct(self, kind: type, options: dict[str, Any]) -> Any:
         if kind is Pipeline:
+            if not options["policies"]:
+                raise SpecError(
+                    "Pipeline.policies", [], 'names, outermost first, for example policies=["retry.rest", "timeout.rest"]'
+                )
             return Pipeline(*options.pop("policies"), **options)
         if kind is CircuitBreaker and self.breakers is not None:
             return self.breakers.get(**options)

@@ -23,6 +23,7 @@ _DEEPEST = 20
 """Levels of tables and lists in each other: more than any policy has."""
 _MOST = 10_000
 """Values: with `&` and `*` a page of text could have more of them than a machine has memory for."""
+_UNREADABLE = "a number of thousands of digits, or thousands of levels; expected a file that a person can read"
 _CORE = "tag:yaml.org,2002:"
 _STR, _INT, _FLOAT, _BOOL, _NULL = (f"{_CORE}{name}" for name in ("str", "int", "float", "bool", "null"))
 
@@ -39,6 +40,8 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
         said = _AT.match(str(error))
         where = "" if said is None else f"line {said[2]}, column {said[3]}: " if said[2] else "end of the file: "
         raise ConfigurationError(source, [f"{where}{said[1] if said else error}; expected TOML"]) from None
+    except (ValueError, RecursionError):
+        raise ConfigurationError(source, [_UNREADABLE]) from None
 
 
 def parse_yaml(text: str, source: str) -> dict[str, Any]:
@@ -62,6 +65,8 @@ def parse_yaml(text: str, source: str) -> dict[str, Any]:
         raise ConfigurationError(source, [f"{where}{error.problem or error.context}; expected YAML"]) from None
     except (YAMLError, ValueError) as error:
         raise ConfigurationError(source, [f"{str(error).splitlines()[0]}; expected YAML"]) from None
+    except RecursionError:
+        raise ConfigurationError(source, [_UNREADABLE]) from None
     tree = _Tree()
     found = {} if node is None else tree.plain(node)
     if not tree.problems and not isinstance(found, Mapping):

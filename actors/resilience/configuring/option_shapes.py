@@ -228,7 +228,10 @@ def read_plain(shape: Shape, value: object) -> object:
         fits = bool in shape.plain
     elif isinstance(value, int | float):
         if float in shape.plain and not (isinstance(value, int) and int in shape.plain):
-            return float(value)
+            try:
+                return float(value)
+            except OverflowError:  # a whole number of hundreds of digits
+                return _mismatch(shape, value)
         fits = int in shape.plain and isinstance(value, int)
     elif isinstance(value, str):
         return _read_text(shape, value)
@@ -286,7 +289,9 @@ def expected(shape: Shape) -> str:
         said.append('the name of a policy, such as "retry.rest"')
     if shape.errors:
         said.append('the name of an error, such as "NetworkError" or "TimeoutError"')
-    if shape.item:
+    if shape.errors and shape.item and shape.item.errors:
+        said.append("a list of such names")
+    elif shape.item:
         said.append(f"a list, each {expected(shape.item)}")
     if shape.values:
         said.append(f"a table, each value {expected(shape.values)}")

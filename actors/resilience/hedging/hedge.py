@@ -110,6 +110,7 @@ class _RacePassage(Passage[Race]):
         return self._race
 
     async def aenter(self) -> Race:
+        """Cancellation: never waits."""
         self._race = Race(self._hedge.acall)
         return self._race
 

@@ -19,6 +19,7 @@ from actors.resilience.breaking.verdict import in_words
 from actors.resilience.choosing import whole
 from actors.resilience.hedging.plan import HedgePlan, Next
 from actors.resilience.policy import refuse_coroutine
+from actors.resilience.retrying.notes import put_notes
 from actors.resilience.thread_calls import ThreadCall
 from actors.resilience.waiting import TaskWaiter
 
@@ -79,8 +80,8 @@ class _Entrants:
             raise AssertionError("a race ended with neither an answer nor an error")
         self.hedge._failed.add()
         if len(self.plan.failures) > 1:
-            for number, one in self.plan.failures:
-                error.add_note(f"{self.hedge.name}: call {number} of {self.plan.started} failed: {in_words(one)}")
+            told = [f"call {number} of {self.plan.started} failed: {in_words(one)}" for number, one in self.plan.failures]
+            put_notes(error, self.hedge.name, told)
         return error
 
     def forget(self) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar
 
-from attrs import Attribute, define, field
+from attrs import Attribute, Factory, define, field
 
 from actors.errors.checks import count, number, refuse
 from actors.resilience.limiting.slots import BulkheadStatistics, Slots
@@ -170,14 +170,10 @@ class _Share(Policy[None]):
 
     bulkhead: Bulkhead
     priority: int
+    name: str = field(default=Factory(lambda self: self.bulkhead.name, takes_self=True), init=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.bulkhead}; priority {self.priority}"
-
-    @property
-    def name(self) -> str:
-        """The bulkhead's."""
-        return self.bulkhead.name
 
     def statistics(self) -> BulkheadStatistics:
         """The bulkhead's."""

@@ -12,7 +12,6 @@ Theory of operation:
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable
 
 from attrs import define, field, frozen
@@ -21,7 +20,9 @@ from actors.errors import LimitReached
 from actors.resilience.clock import Clock
 from actors.resilience.limiting.limiter_machine import LimiterMachine, Reservation
 from actors.resilience.limiting.rolling_window import Window, seconds_until
+from actors.resilience.locking import new_lock
 from actors.resilience.waiting import TaskWaiter, ThreadWaiter, Waiter, in_a_loop, refuse_to_block
+from supervisor.parking import uninterrupted
 
 __all__ = ["Gate", "LimiterStatistics"]
 
@@ -104,7 +105,7 @@ class Gate:
         self._time = Clock(clock)
         self._read = self._time.now
         self._last = -math.inf
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._taken = self._waited = self._refused = self._cancelled = self._bans = self._longest_line = 0
         self._waited_seconds = 0.0
 
@@ -112,6 +113,7 @@ class Gate:
         """Refuse a weight that can never go, with a ValueError."""
         self._machine.check(weight)
 
+    @uninterrupted
     def took(self, weight: int, priority: int) -> bool:
         """Count a call if it may be made now.
 
@@ -178,7 +180,7 @@ class Gate:
         with self._lock:
             self._machine.observe(self._now(), used, within=within)
             first = self._machine.first
-        _wake(first)
+        self._wake(first)
 
     def ban_until(self, moment: float) -> None:
         """Let nothing through before this time of the loop's clock. Who would lose patience is refused at once."""
@@ -219,8 +221,9 @@ class Gate:
                 self._bans += 1
             self._machine.ban_until(until)
             first = self._machine.first
-        _wake(first)
+        self._wake(first)
 
+    @uninterrupted
     def _join(self, turn: _Turn) -> float:
         """Stand in the line; as `_look`. Room that has come meanwhile is taken at once."""
         machine, refused = self._machine, -1.0
@@ -243,6 +246,7 @@ class Gate:
             raise LimitReached(self._name, refused)
         return self._look(turn)
 
+    @uninterrupted
     def _look(self, turn: _Turn) -> float:
         """Seconds to sleep before the next look; 0: the call may be made, and is counted.
 
@@ -265,11 +269,12 @@ class Gate:
                 pause = turn.until - now
             else:
                 refused = machine.delay(now, turn.weight, turn.priority)
-        _wake(first)
+        self._wake(first)
         if refused >= 0:
             raise LimitReached(self._name, refused)
         return max(pause, ROUNDING) if pause else 0.0
 
+    @uninterrupted
     def _leave(self, turn: _Turn, error: BaseException) -> None:
         with self._lock:
             was_first = self._machine.first is turn
@@ -279,9 +284,12 @@ class Gate:
                 self._refused += 1
             else:
                 self._cancelled += 1
-        _wake(first)
+        self._wake(first)
 
-
-def _wake(first: Reservation | None) -> None:
-    if isinstance(first, _Turn):
-        first.waiter.wake()
+    @uninterrupted
+    def _wake(self, first: Reservation | None) -> None:
+        """Have who is first look again. Where nobody sleeps any more, the place is given up."""
+        while isinstance(first, _Turn) and not first.waiter.wake():
+            with self._lock:
+                self._machine.cancel(first)
+                first = self._machine.first

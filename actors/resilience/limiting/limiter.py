@@ -12,15 +12,16 @@ from collections.abc import Awaitable, Callable, Iterable
 from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar
 
-from attrs import Attribute, define, field
+from attrs import Attribute, Factory, define, field
 
-from actors.errors import Banned, Category, classify
+from actors.errors import Category, classify
 from actors.errors.checks import number, refuse
+from actors.resilience.hints import LONGEST_BAN, asked_wait
 from actors.resilience.limiting.gate import Gate, LimiterStatistics
 from actors.resilience.limiting.limit import Limit
 from actors.resilience.naming import bear_name
 from actors.resilience.policy import Async, Passage, Policy, refuse_coroutine
-from supervisor.backoff import is_count, is_number
+from supervisor.backoff import is_count
 
 __all__ = ["RateLimiter"]
 
@@ -199,10 +200,8 @@ def _asked_to_wait(error: BaseException) -> float:
     judged = classify(error)
     if judged.category is not Category.RATE_LIMIT:
         return 0.0
-    asked = judged.retry_after
-    if asked is None and isinstance(error, Banned) and is_number(error.until):
-        asked = float(error.until or 0.0) - error.at_wall
-    return asked if asked is not None and is_number(asked) else 0.0
+    # A ban is never shortened, so no slip of the other side may make one for ever.
+    return min(asked_wait(error, judged) or 0.0, LONGEST_BAN)
 
 
 def _learner(limiter: RateLimiter) -> Callable[[Exception], None]:
@@ -274,14 +273,10 @@ class _Share(Policy[None]):
     limiter: RateLimiter
     weight: int
     priority: int
+    name: str = field(default=Factory(lambda self: self.limiter.name, takes_self=True), init=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.limiter}; weight {self.weight}, priority {self.priority}"
-
-    @property
-    def name(self) -> str:
-        """The limiter's."""
-        return self.limiter.name
 
     def statistics(self) -> LimiterStatistics:
         """The limiter's."""

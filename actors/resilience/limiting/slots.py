@@ -9,15 +9,16 @@ Theory of operation:
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 
 from attrs import define, field, frozen
 
 from actors.errors import BulkheadFull
 from actors.resilience.clock import Clock
 from actors.resilience.limiting.bulkhead_machine import BulkheadMachine, Place
+from actors.resilience.locking import new_lock
 from actors.resilience.waiting import TaskWaiter, ThreadWaiter, Waiter, in_a_loop, refuse_to_block
+from supervisor.parking import uninterrupted
 
 __all__ = ["BulkheadStatistics", "Slots"]
 
@@ -91,10 +92,11 @@ class Slots:
         self._patience = patience
         self._machine = BulkheadMachine(limit)
         self._time = Clock(clock)
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._entered = self._waited = self._refused = self._cancelled = self._longest_queue = 0
         self._waited_seconds = 0.0
 
+    @uninterrupted
     def enter(self, holder: Hashable) -> bool:
         """Go in, if the holder is inside already or a slot is free."""
         with self._lock:
@@ -103,12 +105,13 @@ class Slots:
                 return True
             return False
 
+    @uninterrupted
     def leave(self, holder: Hashable) -> None:
         """Go out, as often as in."""
         with self._lock:
             granted = self._machine.leave(holder)
         if granted:
-            _wake(granted)
+            self._wake(granted)
 
     def wait(self, holder: Hashable, priority: int) -> None:
         """Sleep in this thread until there is a slot.
@@ -146,6 +149,7 @@ class Slots:
             self._give_up(place, error)
             raise
 
+    @uninterrupted
     def _join(self, place: _Sleeper) -> float:
         """Stand in the queue; as `_look`. A slot that has become free meanwhile is taken at once."""
         machine = self._machine
@@ -164,6 +168,7 @@ class Slots:
             raise BulkheadFull(self._name, machine.limit, waiting)
         return math.inf if self._patience is None else self._patience
 
+    @uninterrupted
     def _look(self, place: _Sleeper) -> float:
         """Seconds to sleep before the next look; 0: it has a slot.
 
@@ -185,6 +190,7 @@ class Slots:
             waiting = machine.waiting
         raise BulkheadFull(self._name, machine.limit, waiting)
 
+    @uninterrupted
     def _give_up(self, place: _Sleeper, error: BaseException) -> None:
         with self._lock:
             granted = self._machine.cancel(place)
@@ -192,13 +198,14 @@ class Slots:
                 self._refused += 1
             else:
                 self._cancelled += 1
-        _wake(granted)
+        self._wake(granted)
 
+    @uninterrupted
     def resize(self, limit: int) -> None:
         """Allow so many at once from now on."""
         with self._lock:
             granted = self._machine.resize(limit)
-        _wake(granted)
+        self._wake(granted)
 
     def statistics(self) -> BulkheadStatistics:
         """What it has done so far, and how it is now."""
@@ -217,8 +224,11 @@ class Slots:
                 cancelled=self._cancelled,
             )
 
-
-def _wake(granted: Iterable[Place]) -> None:
-    for place in granted:
-        if isinstance(place, _Sleeper):
-            place.waiter.wake()
+    @uninterrupted
+    def _wake(self, granted: list[Place]) -> None:
+        """Wake those who have got a slot. Where nobody sleeps any more, the slot is handed on."""
+        while granted:
+            place = granted.pop(0)
+            if isinstance(place, _Sleeper) and not place.waiter.wake():
+                with self._lock:
+                    granted += self._machine.cancel(place)

@@ -11,14 +11,14 @@
 
 An error that passes several layers is recorded by several, and counted once: it is marked with the id that this monitor gave
 it. The mark goes with the object, so that another error of the same kind is never taken for it, and nothing is kept alive. An
-error raised `from` another is another error. One that is kept and raised again and again is one error; the repeats are counted.
+error raised `from` another is another error; a group of nothing but errors that were recorded is none. One that is kept and
+raised again and again is one error; the repeats are counted.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
-import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
@@ -28,8 +28,9 @@ from attrs import Attribute, define, evolve, field
 from actors.errors import ActorsError, classify, current_context
 from actors.errors.checks import count, refuse, seconds
 from actors.resilience.clock import Clock
-from actors.resilience.error_text import code_of, raw_text
+from actors.resilience.error_text import code_of, raw_text, said_by
 from actors.resilience.listeners import Listener, listed, listeners, tell
+from actors.resilience.locking import Lock, new_lock
 from actors.resilience.monitoring.alerts import AlertBook, AlertRule, Due, ErrorAlert
 from actors.resilience.monitoring.ledger import ErrorLedger, ErrorRecord, ErrorStatistics, Noted, record_of
 from actors.resilience.monitoring.watch import ErrorWatch
@@ -39,6 +40,9 @@ __all__ = ["BreakerChange", "ErrorMonitor"]
 
 MOST_COMMON = 10
 """Errors that `statistics` names."""
+
+LEAVES = 100
+"""Errors of one group that are looked at; a group of more is an error of its own."""
 
 _numbers = itertools.count(1)
 
@@ -103,7 +107,7 @@ class ErrorMonitor:
     _clock: Clock = field(init=False, repr=False)
     _ledger: ErrorLedger = field(init=False, repr=False)
     _alerts: AlertBook = field(init=False, repr=False)
-    _lock: threading.Lock = field(init=False, repr=False, factory=threading.Lock)
+    _lock: Lock = field(init=False, repr=False, factory=new_lock)
     _number: int = field(init=False, repr=False, factory=_numbers.__next__)
     _ids: Any = field(init=False, repr=False, factory=lambda: itertools.count(1))
     _prefix: str = field(init=False, repr=False, factory=lambda: os.urandom(4).hex())
@@ -135,19 +139,19 @@ class ErrorMonitor:
         """
         if not isinstance(error, Exception):
             return None
-        known = self._seen(error, handled)
+        known = self._seen(error, handled) or self._seen_in_parts(error, handled)
         if known is not None:
             return known
         judged = classify(error)
         context = current_context()
         noted = Noted(
-            error.id if isinstance(error, ActorsError) else f"{self._prefix}-{next(self._ids)}",
+            (error.id if isinstance(error, ActorsError) else "") or f"{self._prefix}-{next(self._ids)}",
             type(error).__name__,
             code_of(error),
             judged.category,
             judged.severity,
-            component or getattr(error, "component", None) or context.component,
-            operation or getattr(error, "operation", None) or context.operation,
+            component or said_by(error, "component") or context.component,
+            operation or said_by(error, "operation") or context.operation,
             raw_text(error),
             self._clock.now(),
             time.time(),
@@ -242,6 +246,22 @@ class ErrorMonitor:
                 marks[self._number] = (name, False)
             self._ledger.repeat(no_longer_handled=was_handled and not handled)
             return name
+
+    def _seen_in_parts(self, error: Exception, handled: bool) -> str | None:
+        """As `_seen`, of a group of nothing but such errors: a nursery makes a new one of them on each floor."""
+        if not isinstance(error, ExceptionGroup):
+            return None
+        waiting: list[Exception] = [error]
+        leaves: list[Exception] = []
+        while waiting and len(leaves) < LEAVES:
+            one = waiting.pop()
+            if isinstance(one, ExceptionGroup):
+                waiting.extend(one.exceptions)
+            elif self._number in one.__dict__.get(_MARKS, {}):
+                leaves.append(one)
+            else:
+                return None
+        return None if waiting else [self._seen(one, handled) for one in leaves][-1]
 
     def _give(self, due: Due, noted: Noted) -> None:
         rule = due.rule

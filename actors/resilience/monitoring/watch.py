@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from attrs import define
+from attrs import Factory, define, field
 
 from actors.errors import current_context
+from actors.resilience.error_text import said_by
 from actors.resilience.monitoring.ledger import ErrorStatistics
 from actors.resilience.naming import bear_name
 from actors.resilience.policy import Passage, Policy, refuse_coroutine
@@ -29,10 +30,7 @@ class ErrorWatch(Policy[None]):
     monitor: ErrorMonitor
     component: str | None = None
     operation: str | None = None
-
-    @property
-    def name(self) -> str:
-        return self.monitor.name
+    name: str = field(default=Factory(lambda self: self.monitor.name, takes_self=True), init=False, repr=False)
 
     def __str__(self) -> str:
         return f"errors of {self.component or 'whatever fails'} to {self.name}"
@@ -77,7 +75,7 @@ class ErrorWatch(Policy[None]):
 
     def _record(self, error: Exception, operation: str | None) -> None:
         # What the error says of itself is nearer to the truth than the name of a function around it.
-        operation = self.operation or getattr(error, "operation", None) or current_context().operation or operation
+        operation = self.operation or said_by(error, "operation") or current_context().operation or operation
         self.monitor.record(error, component=self.component, operation=operation, handled=False)
 
 

@@ -7,7 +7,8 @@
     IGNORE    it is of no consequence. Nothing is run, and it does not count as one more time that the incident came back
     ALERT     `run` tells a person. It never recovers anything: the next action has its turn
 
-RETRY, RESTART and FALLBACK make the call possible again; whoever made it may make it once more. After DEGRADE and IGNORE nobody
+RETRY, RESTART and FALLBACK make the call possible again; whoever made it may make it once more, and a guard does. So behind a
+guard the `run` of a RETRY must not make the call itself: it would be made twice. After DEGRADE and IGNORE nobody
 should. A *value* in place of one call's result is the policy `Fallback`, not this: many callers share one recovery, and the
 price of one symbol must not become that of another.
 """

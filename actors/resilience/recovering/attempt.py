@@ -7,8 +7,10 @@ from types import TracebackType
 
 import anyio
 
-from actors.errors import Category, RecoveryLoop, classify
+from actors.errors import RecoveryLoop, classify
+from actors.resilience.doubt import in_doubt
 from actors.resilience.error_text import shown
+from actors.resilience.hints import asked_wait
 from actors.resilience.recovering.action import AttemptOutcome, AttemptRecord
 from actors.resilience.recovering.desk import Desk, Inside, Run
 from actors.resilience.recovering.plan import Skip, Try
@@ -49,10 +51,13 @@ class Attempt:
         else:
             outcome = AttemptOutcome.LOOPED if isinstance(error, RecoveryLoop) else AttemptOutcome.FAILED
             text = shown(error)
-        judged = classify(error) if outcome is AttemptOutcome.FAILED else None
+        failure = error if outcome is AttemptOutcome.FAILED and isinstance(error, Exception) else None
+        judged = None if failure is None else classify(failure)
         if run.course is not None:
-            unknown = judged is not None and judged.category is Category.UNKNOWN_OUTCOME
-            run.course.report(outcome, unknown=unknown, hint=None if judged is None else judged.retry_after)
+            unknown, hint = False, None
+            if failure is not None and judged is not None:
+                unknown, hint = in_doubt(failure, judged), asked_wait(failure, judged)
+            run.course.report(outcome, unknown=unknown, hint=hint)
         took = self._desk.clock.now() - self._started
         self._note(run, attempt_record(run, step, self._started, took, outcome, text))
         return isinstance(error, Exception)

@@ -14,7 +14,6 @@ Rules
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Hashable
 from contextvars import ContextVar, Token
@@ -24,6 +23,7 @@ from attrs import define, evolve, field
 
 from actors.errors import RecoveryFailed, RecoveryLoop, RecoveryRunning
 from actors.resilience.clock import Clock
+from actors.resilience.locking import new_lock
 from actors.resilience.recovering.action import AttemptRecord, Incident, RecoveryResult
 from actors.resilience.recovering.incident_book import Again, Escalate, IncidentBook, Join, Loop
 from actors.resilience.recovering.plan import Course
@@ -101,7 +101,7 @@ class Desk:
 
     def __init__(self, book: IncidentBook, within: float, clock: Clock) -> None:
         self.book = book
-        self.lock: threading.Lock = threading.Lock()
+        self.lock = new_lock()
         self.counts: Counter[str] = Counter()
         """What happened how often; used under the lock."""
         self._within = within
@@ -177,6 +177,8 @@ class Desk:
             self.book.depart(run.key, visit.chain)
             if visit in run.waiting:
                 run.waiting.remove(visit)
+            if run.result is not None and run.leader is visit:
+                run.leader = None  # otherwise the two would hold each other, and the error with all its frames
             if run.result is None and run.leader is visit:
                 if run.waiting:
                     heir = run.leader = run.waiting.pop(0)

@@ -8,7 +8,8 @@ When a guarded function fails, the recovery runs. Then, by what recovered it:
 
 "If that is safe": to call it twice is the same as to call it once (`idempotent=True`), or what failed did certainly nothing and
 may simply be made again (`Classification.retryable`). Where it is not safe, or the second call fails too, the error goes on. It
-is always the function's own error that goes on, with a note that says what recovery made of it.
+is always the function's own error that goes on, with a note that says what recovery made of it; but where an attempt of the
+recovery may have carried out what the error says was not done, it is an `UnknownOutcome` that was raised from it.
 
 A block (`with`) cannot be called once more: after RETRY, RESTART and FALLBACK its error goes on; after DEGRADE and IGNORE it
 ends.
@@ -18,15 +19,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from enum import Enum
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
-from attrs import define, field
+from attrs import Factory, define, field
 
-from actors.errors import Category, RecoveryError, classify, current_context
+from actors.errors import Category, RecoveryError, UnknownOutcome, classify, current_context
+from actors.resilience.doubt import in_doubt
+from actors.resilience.error_text import said_by
 from actors.resilience.naming import bear_name
-from actors.resilience.policy import Passage, Policy, refuse_coroutine
+from actors.resilience.policy import AnsweringPolicy, Passage, refuse_coroutine
 from actors.resilience.recovering.action import RecoveryKind, RecoveryResult, RecoveryStatistics
 
 if TYPE_CHECKING:
@@ -51,7 +55,7 @@ _MENDED = frozenset({RecoveryKind.RETRY, RecoveryKind.RESTART, RecoveryKind.FALL
 
 
 @define(eq=False)
-class RecoveryGuard(Policy[None]):
+class RecoveryGuard(AnsweringPolicy[None]):
     """See `Recovery.guard`."""
 
     recovery: Recovery
@@ -59,10 +63,7 @@ class RecoveryGuard(Policy[None]):
     operation: str | None = None
     idempotent: bool = False
     instead: Callable[..., Any] | None = field(default=None, repr=False)
-
-    @property
-    def name(self) -> str:
-        return self.recovery.name
+    name: str = field(default=Factory(lambda self: self.recovery.name, takes_self=True), init=False, repr=False)
 
     def __str__(self) -> str:
         once = "idempotent" if self.idempotent else "not idempotent"
@@ -116,7 +117,7 @@ class RecoveryGuard(Policy[None]):
 
     def _operation(self, error: Exception, name: str | None) -> str | None:
         # What the error says of itself is nearer to the truth than the name of a function around it.
-        return self.operation or getattr(error, "operation", None) or current_context().operation or name
+        return self.operation or said_by(error, "operation") or current_context().operation or name
 
     def _mend(self, error: Exception, name: str | None, *, blocks: bool) -> _Then:
         operation = self._operation(error, name)
@@ -136,6 +137,9 @@ class RecoveryGuard(Policy[None]):
         return self._then(error, result, blocks=blocks)
 
     def _then(self, error: Exception, result: RecoveryResult, *, blocks: bool) -> _Then:
+        if result.outcome_unknown and result.by in (None, *_MENDED) and not self.idempotent and not in_doubt(error):
+            # The error itself says that nothing was done, and whoever is further out would do it again.
+            raise UnknownOutcome("an attempt to recover may have carried out what had failed") from error
         made = "1 attempt" if len(result.attempts) == 1 else f"{len(result.attempts)} attempts"
         if not result.recovered:
             return _note(error, f"recovery: none, after {made}" if result.attempts else "recovery: none; no action fits")
@@ -151,7 +155,7 @@ class RecoveryGuard(Policy[None]):
         judged = classify(error)
         if self.idempotent:
             return judged.category is not Category.UNKNOWN_OUTCOME or judged.retryable(idempotent=True)
-        return not result.outcome_unknown and judged.retryable(idempotent=False)
+        return not result.outcome_unknown and not in_doubt(error, judged) and judged.retryable(idempotent=False)
 
 
 def _refused(error: Exception, refused: RecoveryError) -> _Then:
@@ -159,8 +163,9 @@ def _refused(error: Exception, refused: RecoveryError) -> _Then:
 
 
 def _note(error: Exception, text: str) -> _Then:
-    if len(getattr(error, "__notes__", ())) < NOTES:
-        error.add_note(text)
+    with suppress(Exception):  # an error that takes no notes must still be the one that is raised
+        if len(getattr(error, "__notes__", ())) < NOTES:
+            error.add_note(text)
     return _Then.RAISE
 
 

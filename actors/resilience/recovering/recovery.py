@@ -31,10 +31,12 @@ import anyio
 import structlog
 from attrs import Attribute, define, field
 
-from actors.errors import Category, RecoveryFailed, RecoveryRunning, classify, current_context
+from actors.errors import RecoveryFailed, RecoveryRunning, classify, current_context
 from actors.errors.checks import count, kind_of, number, refuse, seconds
 from actors.resilience.clock import Clock
-from actors.resilience.error_text import code_of, shown
+from actors.resilience.doubt import in_doubt
+from actors.resilience.error_text import code_of, said_by, shown
+from actors.resilience.hints import asked_wait
 from actors.resilience.listeners import Listener, listed, listeners, tell
 from actors.resilience.recovering.action import (
     COUNTED,
@@ -237,8 +239,8 @@ class Recovery:
         if not isinstance(error, Exception):
             raise TypeError(f"nothing recovers from {error!r}; expected an Exception: cancellation must go its way")
         context = current_context()
-        component = component or getattr(error, "component", None) or context.component
-        operation = operation or getattr(error, "operation", None) or context.operation
+        component = component or said_by(error, "component") or context.component
+        operation = operation or said_by(error, "operation") or context.operation
         incident = Incident(error, classify(error), component, operation)
         return self._desk.visit(incident, self._key(incident), waiter)
 
@@ -326,9 +328,9 @@ class Recovery:
         chosen = choose(own, self.actions, incident, broken)
         if run.escalated:
             chosen = tuple(action for action in chosen if action.kind is RecoveryKind.ALERT)
-        unknown = incident.judged.category is Category.UNKNOWN_OUTCOME
+        unknown = in_doubt(incident.error, incident.judged)
         self._count("begun")
-        return Course(chosen, self.attempts, self.longest_wait, unknown, incident.judged.retry_after)
+        return Course(chosen, self.attempts, self.longest_wait, unknown, asked_wait(incident.error, incident.judged))
 
     def _finish(self, run: Run) -> None:
         course = run.course

@@ -40,7 +40,11 @@ class Attempt:
         self._result = result
 
     def stop(self, reason: str = "") -> None:
-        """As `Attempts.stop`: try nothing again, from anywhere, even while the next attempt is waited for."""
+        """As `Attempts.stop`: try nothing again, from anywhere, even while the next attempt is waited for.
+
+        Args:
+            reason: for the note on the error.
+        """
         self._attempts.stop(reason)
 
     def __enter__(self) -> Self:
@@ -74,9 +78,12 @@ class Attempt:
             attempts.release()
         if ended is None or ended is error or self._delay is not None:
             return self._delay is not None
-        if timed_out is not None:
-            raise timed_out from None  # the cancellation that our scope took is no part of the story
-        raise ended
+        try:
+            if timed_out is not None:
+                raise timed_out from None  # the cancellation that our scope took is no part of the story
+            raise ended
+        finally:
+            del ended, timed_out, error  # otherwise the error and this frame would hold each other
 
     async def __aenter__(self) -> Self:
         """Begin.

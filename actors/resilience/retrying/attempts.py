@@ -145,7 +145,11 @@ class Attempts:
         return self._failed(error, result)
 
     def sleep(self, seconds: float) -> bool:
-        """Wait in this thread; False if there is to be no other attempt after all."""
+        """Wait in this thread; False if there is to be no other attempt after all.
+
+        Args:
+            seconds: what `after` returned.
+        """
         began = self._retry._clock.now()
         try:
             if seconds:

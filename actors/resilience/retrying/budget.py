@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 from attrs import Factory, field, frozen
 
 from actors.resilience.clock import Clock
 from actors.resilience.hooks import plain_function, tell
+from actors.resilience.locking import Lock, new_lock
 from actors.resilience.retrying.budget_machine import BudgetConfig, BudgetMachine, BudgetStatistics
 
 __all__ = ["BudgetSuppressed", "RetryBudget"]
@@ -48,7 +48,7 @@ class RetryBudget(BudgetConfig):
     name: str = "retry budget"
     _machine: BudgetMachine = field(init=False, repr=False)
     _clock: Clock = field(default=Factory(lambda self: Clock(self.clock), takes_self=True), init=False, repr=False)
-    _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
+    _lock: Lock = field(factory=new_lock, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         # Here, and not by a factory: the options have been checked by now.

@@ -35,6 +35,14 @@ class Jitter(StrEnum):
     DECORRELATED = "decorrelated"
 
 
+def _kind(value: Any) -> Any:
+    return next((kind for kind in BackoffKind if value == kind.value), value)
+
+
+def _jitter(value: Any) -> Any:
+    return next((jitter for jitter in Jitter if value == jitter.value), value)
+
+
 def _check_maximum(delays: Delays, attribute: Attribute[Any], value: Any) -> None:
     if not is_number(value) or value < delays.initial:
         example = f"for example maximum={30 * delays.initial or 30.0!r}"
@@ -43,13 +51,13 @@ def _check_maximum(delays: Delays, attribute: Attribute[Any], value: Any) -> Non
 
 def _check_kind(delays: Delays, attribute: Attribute[Any], value: object) -> None:
     if not isinstance(value, BackoffKind):
-        names = ", ".join(kind.name for kind in BackoffKind)
+        names = ", ".join(kind.value for kind in BackoffKind)
         refuse(delays, attribute, value, f"one of {names}, for example kind=BackoffKind.EXPONENTIAL")
 
 
 def _check_jitter(delays: Delays, attribute: Attribute[Any], value: object) -> None:
     if not isinstance(value, Jitter):
-        names = ", ".join(jitter.name for jitter in Jitter)
+        names = ", ".join(jitter.value for jitter in Jitter)
         refuse(delays, attribute, value, f"one of {names}, for example jitter=Jitter.EQUAL")
 
 
@@ -67,10 +75,10 @@ class Delays:
     """No delay is longer, jitter included."""
     factor: float = field(default=2.0, validator=number(lambda value: value >= 1, "a number of 1 or more", "2.0"))
     """By how much an exponential delay grows. The other kinds do not use it."""
-    kind: BackoffKind = field(default=BackoffKind.EXPONENTIAL, validator=_check_kind)
-    """How the delay grows. A decorrelated one does not use it."""
-    jitter: Jitter = field(default=Jitter.EQUAL, validator=_check_jitter)
-    """How the delay is spread. EQUAL always leaves the other side some peace, which FULL does not."""
+    kind: BackoffKind = field(default=BackoffKind.EXPONENTIAL, converter=_kind, validator=_check_kind)
+    """How the delay grows, or its text: "linear". A decorrelated one does not use it."""
+    jitter: Jitter = field(default=Jitter.EQUAL, converter=_jitter, validator=_check_jitter)
+    """How the delay is spread, or its text: "full". EQUAL always leaves the other side some peace, which FULL does not."""
     share: float = field(default=0.1, validator=number(lambda value: 0 <= value <= 1, "a share from 0 to 1", "0.1"))
     """Of a PROPORTIONAL jitter: 0.1 is ±10 %. The other jitters do not use it."""
     _backoff: Backoff | None = field(default=None, init=False, repr=False, eq=False)

@@ -17,6 +17,8 @@ __all__ = ["RetryNotes", "put_notes", "words"]
 
 LINES = 10
 """Attempts that are told. Of more, the last ones."""
+SHORTEST = 0.001
+"""Seconds; what is shorter is not told, as 4.87e-06 s tells people nothing."""
 LENGTH = 200
 """Characters of an error's words in a note."""
 
@@ -33,11 +35,11 @@ def words(error: Exception | None) -> str:
 def put_notes(error: Exception, owner: str, lines: list[str]) -> None:
     """Put notes on an error, in the place of those that `owner` put there before."""
     mark = f"[{owner}] "
-    before = getattr(error, "__notes__", [])
-    if not isinstance(before, list):
-        return
-    kept = [note for note in before if not (isinstance(note, str) and note.startswith(mark))]
     with suppress(Exception):  # an error that takes no notes must still be the one that is raised
+        before = getattr(error, "__notes__", [])
+        if not isinstance(before, list):
+            return
+        kept = [note for note in before if not (isinstance(note, str) and note.startswith(mark))]
         # A new list, in one step: the same error may be raised in several threads.
         error.__notes__ = kept + [mark + line for line in lines]
 
@@ -56,13 +58,13 @@ class RetryNotes:
 
     def failed(self, number: int, elapsed: float, error: Exception | None) -> None:
         """An attempt failed, so long after the start."""
-        after = f" after {elapsed:.3g} s" if elapsed else ""
+        after = f" after {elapsed:.3g} s" if elapsed >= SHORTEST else ""
         self._lines.append(f"attempt {number} of {self.attempts}{after}: {words(error)}")
         self._told += 1
 
     def waited(self, seconds: float) -> None:
         """And so long was waited after it."""
-        if self._lines:
+        if self._lines and seconds >= SHORTEST:
             self._lines[-1] += f"; waited {seconds:.3g} s"
 
     def lines(self, why: str) -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Mapping
 
 from attrs import frozen
 
 from actors.errors import Classification
+from actors.resilience.locking import new_lock
 from actors.resilience.retrying.plan import StopReason
 
 __all__ = ["RetryCounts", "RetryEvent", "RetryStatistics"]
@@ -61,7 +61,7 @@ class RetryCounts:
     """What is counted from the first failure on. Safe to use from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._failed = 0
         self._troubled = 0
         self._retries = 0

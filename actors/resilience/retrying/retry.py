@@ -25,6 +25,7 @@ from attrs import Attribute, Factory, field, frozen
 
 from actors.errors import CallTimeout
 from actors.errors.checks import count, kind_of, number, refuse
+from actors.resilience.choosing import as_tuple
 from actors.resilience.clock import Clock
 from actors.resilience.hooks import complain, plain_function
 from actors.resilience.naming import bear_name
@@ -38,6 +39,7 @@ from actors.resilience.retrying.verdict import Judged, On
 from actors.resilience.tally import Tally
 from supervisor.backoff import is_number
 from supervisor.parking import scope_within
+from supervisor.secrets import redact
 
 __all__ = ["Retry"]
 
@@ -124,7 +126,7 @@ class Retry(Policy[Never]):
     call is `idempotent`, it is bounded by this, and not tried again."""
     delays: Delays = field(factory=Delays, validator=kind_of(Delays, "Delays"))
     """Waits between attempts."""
-    on: On = field(default=None, validator=_check_on)
+    on: On = field(default=None, converter=as_tuple, validator=_check_on)
     """What may be tried again: a class of errors, several, or a predicate that is given an error (of a group, each one); None:
     what `classify` says."""
     on_result: Callable[[Any], bool] | None = field(default=None, validator=plain_function)
@@ -303,7 +305,7 @@ class Retry(Policy[Never]):
             case StopReason.UNKNOWN_OUTCOME:
                 return "outcome unknown, and the call is not declared idempotent: pass idempotent=True, or reconcile first"
             case StopReason.STOPPED:
-                return "cancelled by stop" + (f": {why}" if why else "")
+                return "cancelled by stop" + (f": {redact(why)}" if why else "")
             case StopReason.ATTEMPTS:
                 return f"all {self.attempts} attempts are used up" if self.attempts > 1 else "there is one attempt"
             case StopReason.HINT_TOO_LONG:

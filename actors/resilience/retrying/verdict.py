@@ -8,6 +8,8 @@ from typing import TypeAlias
 from attrs import frozen
 
 from actors.errors import Action, Category, Classification, classify
+from actors.resilience.doubt import in_doubt
+from actors.resilience.hints import asked_wait
 from actors.resilience.hooks import complain
 from actors.resilience.retrying.plan import Verdict, usable
 
@@ -41,7 +43,7 @@ def judge(error: Exception, on: On, whose: str) -> Judged:
     classification = classify(error)
     if not isinstance(error, ExceptionGroup):
         return Judged(_verdict(error, classification, on, whose), classification, _throttled(classification))
-    retryable, unknown, throttled, hint = True, False, False, None
+    retryable, unknown, throttled, hint = True, in_doubt(error, classification), False, None
     for seen, leaf in enumerate(_leaves(error), 1):
         if seen > LEAVES:
             retryable = False
@@ -56,10 +58,10 @@ def judge(error: Exception, on: On, whose: str) -> Judged:
 
 
 def _verdict(error: Exception, classification: Classification, on: On, whose: str) -> Verdict:
-    unknown = classification.category is Category.UNKNOWN_OUTCOME
+    unknown = in_doubt(error, classification)
     # Whether an unknown outcome may be tried again is the plan's to say, whatever `on` says.
     retryable = classification.retryable(idempotent=True) if on is None else _wanted(error, on, whose)
-    return Verdict(retryable, unknown, usable(classification.retry_after))
+    return Verdict(retryable, unknown, usable(asked_wait(error, classification)))
 
 
 def _wanted(

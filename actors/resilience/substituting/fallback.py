@@ -16,7 +16,6 @@ Theory of operation:
 from __future__ import annotations
 
 import inspect
-import threading
 from collections.abc import Awaitable, Callable, Hashable
 from types import CoroutineType
 from typing import Any, Generic, ParamSpec, TypeGuard, TypeVar, cast
@@ -27,9 +26,11 @@ from actors.errors.checks import count, number, refuse
 from actors.resilience.breaking.verdict import Selector, in_words
 from actors.resilience.choosing import a_choice, as_tuple, is_no_bug, whole
 from actors.resilience.clock import Clock
-from actors.resilience.hooks import plain_function, tell
+from actors.resilience.hooks import complain, plain_function, tell
+from actors.resilience.locking import Lock, new_lock
 from actors.resilience.naming import bear_name
-from actors.resilience.policy import Async, Passage, Policy, refuse_coroutine
+from actors.resilience.policy import AnsweringPolicy, Async, Passage, is_async, refuse_coroutine
+from actors.resilience.retrying.notes import put_notes
 from actors.resilience.substituting.good_results import GoodResult, GoodResults, key_of
 from actors.resilience.substituting.outcome import (
     UNSET,
@@ -61,7 +62,7 @@ def _check_function(fallback: Fallback[Any], attribute: Attribute[Any], value: A
 
 
 @define(eq=False, kw_only=True)
-class Fallback(Policy[FallbackOutcome[T]], Generic[T]):
+class Fallback(AnsweringPolicy[FallbackOutcome[T]], Generic[T]):
     """Answers failed calls with something else.
 
     What stands in must be something that the function could have returned. An exception group is answered only if each error in
@@ -95,11 +96,11 @@ class Fallback(Policy[FallbackOutcome[T]], Generic[T]):
     """Which errors: classes, or a function that is asked; None: every `Exception` that `classify` takes for no bug."""
     on_fallback: Callable[[FallbackEvent], object] | None = field(default=None, validator=plain_function)
     """Called after each fallback; what it raises is logged."""
-    clock: Callable[[], float] | None = None
+    clock: Callable[[], float] | None = field(default=None, validator=plain_function)
     """For tests; None for the clock of the loop that runs, or `time.monotonic`."""
     name: str = "fallback"
     _clock: Clock = field(default=Factory(lambda self: Clock(self.clock), takes_self=True), init=False, repr=False)
-    _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
+    _lock: Lock = field(factory=new_lock, init=False, repr=False)
     _results: GoodResults[T] | None = field(init=False, repr=False)
     _counts: dict[FallbackKind, Tally] = field(factory=lambda: {kind: Tally() for kind in FallbackKind}, init=False, repr=False)
     _failed: Tally = field(factory=Tally, init=False, repr=False)
@@ -176,13 +177,19 @@ class Fallback(Policy[FallbackOutcome[T]], Generic[T]):
         return _Guarded(self)
 
     def _refuse_async(self) -> None:
-        if inspect.iscoroutinefunction(self.function):
+        if is_async(self.function):
             raise TypeError(
                 f"{self.name}.function is an `async def`, and a sync call cannot await it; expected a plain function"
             )
 
     def _key(self, function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable:
-        return key_of(function, args, kwargs) if self.key is None else (function, self.key(*args, **kwargs))
+        if self.key is None:
+            return key_of(function, args, kwargs)
+        try:
+            return function, self.key(*args, **kwargs)
+        except Exception as failure:  # noqa: BLE001  # a call that succeeded must not lose its result for it
+            complain("the function `key` failed", failure, self.name)
+            return cast("Hashable", [])
 
     def _remember(self, key: Hashable, value: Any) -> None:
         if self._results is None:
@@ -190,11 +197,10 @@ class Fallback(Policy[FallbackOutcome[T]], Generic[T]):
         now = self._clock.now()
         try:
             hash(key)  # outside of the lock: it may be somebody else's code
-        except TypeError:
+            with self._lock:
+                self._results.remember(key, value, now)
+        except Exception:  # noqa: BLE001  # so may be what compares it, and the call has its result
             self._unhashable.add()
-            return
-        with self._lock:
-            self._results.remember(key, value, now)
 
     def _recall(self, key: Hashable) -> GoodResult[T] | None:
         if self._results is None:
@@ -202,11 +208,11 @@ class Fallback(Policy[FallbackOutcome[T]], Generic[T]):
         now = self._clock.now()
         try:
             hash(key)
-        except TypeError:
+            with self._lock:
+                return self._results.recall(key, now)
+        except Exception:  # noqa: BLE001  # as above
             self._unhashable.add()
             return None
-        with self._lock:
-            return self._results.recall(key, now)
 
     def _means(self, error: Exception) -> bool:
         return is_no_bug(error) if self.on is None else whole(self.on, error, self.name)
@@ -260,7 +266,7 @@ class Fallback(Policy[FallbackOutcome[T]], Generic[T]):
         self._failed.add()
         if failure.__context__ is None and failure is not error:
             failure.__context__ = error
-        failure.add_note(f"{self.name}: raised while it stood in for {in_words(error)}")
+        put_notes(failure, self.name, [f"raised while it stood in for {in_words(error)}"])
 
 
 class _Guarded(Passage[FallbackOutcome[T]]):
@@ -275,6 +281,7 @@ class _Guarded(Passage[FallbackOutcome[T]]):
         return self._outcome
 
     async def aenter(self) -> FallbackOutcome[T]:
+        """Cancellation: never waits."""
         return self._outcome
 
     def leave(self, error: BaseException | None) -> bool:
@@ -283,6 +290,7 @@ class _Guarded(Passage[FallbackOutcome[T]]):
         return self._settled(self._fallback._answer(error, BLOCK), error)
 
     async def aleave(self, error: BaseException | None) -> bool:
+        """Cancellation: as the function's; the error of the block is its context."""
         if not self._calls_for_answer(error):
             return False
         return self._settled(await self._fallback._aanswer(error, BLOCK), error)

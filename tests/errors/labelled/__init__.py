@@ -19,10 +19,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.errors.labelled import ccxt_errors, envelopes, later, libraries, machine, network, statuses
+from tests.errors.labelled import ccxt_errors, envelopes, later, libraries, machine, network, second_sample, statuses
 from tests.errors.labelled.shape import Shape
 
-BLOCKS = (statuses, network, libraries, machine, envelopes, ccxt_errors, later)
+BLOCKS = (statuses, network, libraries, machine, envelopes, ccxt_errors, later, second_sample)
 
 
 def shapes() -> Iterator[Shape]:

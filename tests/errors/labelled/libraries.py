@@ -210,11 +210,13 @@ PARSING = [
 
 URLLIB3 = foreign("urllib3.exceptions", "HTTPError")
 POOL_ERROR = foreign("urllib3.exceptions", "PoolError", URLLIB3)
-MAX_RETRY = foreign("urllib3.exceptions", "MaxRetryError", POOL_ERROR)
+URLLIB3_REQUEST = foreign("urllib3.exceptions", "RequestError", POOL_ERROR)
+URLLIB3_TIMEOUT = foreign("urllib3.exceptions", "TimeoutError", URLLIB3)
+MAX_RETRY = foreign("urllib3.exceptions", "MaxRetryError", URLLIB3_REQUEST)
 NEW_CONNECTION = foreign("urllib3.exceptions", "NewConnectionError", URLLIB3)
 NAME_RESOLUTION = foreign("urllib3.exceptions", "NameResolutionError", NEW_CONNECTION)
-URLLIB3_READ = foreign("urllib3.exceptions", "ReadTimeoutError", URLLIB3)
-URLLIB3_CONNECT = foreign("urllib3.exceptions", "ConnectTimeoutError", URLLIB3)
+URLLIB3_READ = foreign("urllib3.exceptions", "ReadTimeoutError", URLLIB3_TIMEOUT, URLLIB3_REQUEST)
+URLLIB3_CONNECT = foreign("urllib3.exceptions", "ConnectTimeoutError", URLLIB3_TIMEOUT)
 URLLIB3_PROTOCOL = foreign("urllib3.exceptions", "ProtocolError", URLLIB3)
 
 REQUESTS = foreign("requests.exceptions", "RequestException", OSError)

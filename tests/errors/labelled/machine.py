@@ -203,8 +203,16 @@ WRAPPED = [
 OWN = [
     shape("network retry", "ConnectFailed", lambda: errors.ConnectFailed("wss://stream.binance.com", "connection refused")),
     shape("network retry", "NetworkTimeout", lambda: errors.NetworkTimeout("a ping", 10.0)),
-    shape("network retry", "ConnectionLost, with a goodbye", lambda: errors.ConnectionLost(clean=True, close_code=1001, reason="")),
-    shape("unknown_outcome reconcile", "ConnectionLost", lambda: errors.ConnectionLost(clean=False, close_code=1006, reason="")),
+    shape(
+        "network retry",
+        "ConnectionLost, with a goodbye",
+        lambda: errors.ConnectionLost(clean=True, close_code=1001, reason=""),
+    ),
+    shape(
+        "unknown_outcome reconcile",
+        "ConnectionLost",
+        lambda: errors.ConnectionLost(clean=False, close_code=1006, reason=""),
+    ),
     shape("rate_limit wait", "RateLimited", lambda: errors.RateLimited("slow down", 7.0), 7.0),
     shape("rate_limit wait", "Banned", lambda: errors.Banned("banned", until=1784548800.0, retry_after=120.0), 120.0),
     shape("authentication never", "AuthenticationError", lambda: errors.AuthenticationError("the key is not valid")),
