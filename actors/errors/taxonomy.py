@@ -692,7 +692,7 @@ class LimitReached(RecoveryError):
     code = "limit_reached"
 
     def __init__(self, name: str, retry_after: float, **fields: Unpack[ErrorFields]) -> None:
-        super().__init__(f"the limit of {name} is reached; there is room in {retry_after:.3f} s", **fields)
+        super().__init__(f"the limit of {name} is reached; there is room in {retry_after:.3g} s", **fields)
         self.name = name
         self.retry_after: float | None = retry_after
 

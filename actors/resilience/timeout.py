@@ -101,7 +101,7 @@ class Deadline:
             self._scope.deadline = self._at
 
 
-@define(eq=False, kw_only=True)
+@define(eq=False)
 class Timeout(Policy[Deadline]):
     """Ends calls that take too long, with a `CallTimeout`.
 
@@ -122,12 +122,12 @@ class Timeout(Policy[Deadline]):
 
     within: float = field(validator=seconds(5.0))
     """Seconds."""
-    name: str = NAME
+    name: str = field(default=NAME, kw_only=True)
     """For errors and for people."""
-    abandoned: int = field(default=8, validator=count(8))
+    abandoned: int = field(kw_only=True, default=8, validator=count(8))
     """Sync calls that may run after they were given up. While as many do, no new one begins. Calls that had begun by then may
     come on top."""
-    on_late: Callable[[LateResult], object] | None = field(default=None, validator=plain_function)
+    on_late: Callable[[LateResult], object] | None = field(kw_only=True, default=None, validator=plain_function)
     """Called in the worker thread when an abandoned call ends; what it raises is logged. Without it, late errors are logged."""
     _calls: Tally = field(factory=Tally, init=False, repr=False)
     _timeouts: Tally = field(factory=Tally, init=False, repr=False)

@@ -643,7 +643,7 @@ def test_a_ban_that_names_no_end_is_waited_for_as_long_as_the_shortest(status: i
 
 @pytest.mark.parametrize("status", [403, 418])
 def test_a_firewall_is_not_asked_again_after_the_usual_pause(status: int) -> None:
-    assert classify(ExchangeRefused(status, None, "<html>", venue="binance")).retry_after == 120.0
+    assert classify(ExchangeRefused(status, 0, "<html>", venue="binance")).retry_after == 120.0
 
 
 def test_a_ban_that_names_its_end_is_over_then() -> None:

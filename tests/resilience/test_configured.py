@@ -344,7 +344,7 @@ ONLY_IN_CODE = {
     "timeout": {"on_late"},
     "bulkhead": {"clock"},
     "limiter": {"clock"},
-    "fallback": {"function", "key", "on_fallback", "clock"},
+    "fallback": {"function", "instead", "key", "on_fallback", "clock"},
     "hedge": set(),
     "pipeline": set(),
     "recovery": {"key", "listeners", "clock", "random"},

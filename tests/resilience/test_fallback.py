@@ -66,6 +66,30 @@ async def test_a_function_is_given_the_error(source: Source) -> None:
     assert Fallback(function=lambda error: 3.0).call(source.read) == 3.0
 
 
+async def test_somebody_else_is_asked_with_the_arguments_of_the_call() -> None:
+    async def ask_another(symbol: str, *, depth: int) -> tuple[str, int]:
+        return symbol, depth
+
+    @Fallback(instead=ask_another)
+    async def book(symbol: str, *, depth: int) -> tuple[str, int]:
+        raise lost()
+
+    @Fallback(instead=lambda symbol: symbol.lower())
+    def name(symbol: str) -> str:
+        raise lost()
+
+    assert await book("BTCUSDT", depth=5) == ("BTCUSDT", 5)
+    assert name("BTCUSDT") == "btcusdt"
+
+
+async def test_a_block_has_no_arguments_to_ask_somebody_else_with() -> None:
+    with pytest.raises(TypeError, match="a block has none; expected function="):
+        async with Fallback(instead=print):
+            pass
+    with pytest.raises(TypeError, match="a block has none"), Fallback(instead=print):
+        pass
+
+
 async def test_the_error_of_a_function_carries_the_first_one(source: Source) -> None:
     async def ask_another(error: Exception) -> float:
         raise ValidationError("symbol", "?", "one that is traded")
@@ -263,8 +287,16 @@ def test_a_sync_call_cannot_await_a_function() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"value": 1, "function": print}, {"cached": 0}, {"value": 1, "entries": 0}, {"value": 1, "on": int}, {"function": 3}],
-    ids=["nothing", "two", "no time", "no entries", "no error", "no function"],
+    [
+        {},
+        {"value": 1, "function": print},
+        {"instead": print, "function": print},
+        {"cached": 0},
+        {"value": 1, "entries": 0},
+        {"value": 1, "on": int},
+        {"function": 3},
+    ],
+    ids=["nothing", "two", "two functions", "no time", "no entries", "no error", "no function"],
 )
 def test_options_that_cannot_be_meant_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(SpecError, match="Fallback"):

@@ -857,7 +857,8 @@ async def test_a_thread_takes_over_from_a_task_that_was_cancelled() -> None:
 
 
 def mended(kind: RecoveryKind, run: Run = nothing) -> Recovery:
-    return Recovery(actions=[RecoveryAction(kind, None if kind is IGNORE else run, name=f"the {kind}")])
+    # A retry with a `run` would have made the call itself.
+    return Recovery(actions=[RecoveryAction(kind, None if kind in (IGNORE, RETRY) else run, name=f"the {kind}")])
 
 
 class Flaky:
@@ -890,6 +891,19 @@ async def test_a_guarded_function_is_called_once_more_when_it_was_made_possible(
     flaky = Flaky(lost())
     assert await flaky.through(mended(kind).guard("orders"), threaded=threaded) == 7
     assert flaky.calls == 2
+
+
+@BOTH
+async def test_what_a_retry_carried_out_itself_is_done_again_only_if_it_is_idempotent(threaded: bool) -> None:
+    """The retry's `run` made the call: the guard, and any retry around it, would make it a second time."""
+    sent = Recovery(actions=[RecoveryAction(RETRY, nothing)])
+    flaky = Flaky(lost())
+    with pytest.raises(UnknownOutcome):
+        await flaky.through(sent.guard("orders"), threaded=threaded)
+    assert flaky.calls == 1
+    again = Flaky(lost())
+    assert await again.through(sent.guard("orders", idempotent=True), threaded=threaded) == 7
+    assert again.calls == 2
 
 
 @BOTH

@@ -1,6 +1,6 @@
 """Several policies as one, in the order in which they are written: the first is outermost.
 
-    rest = Pipeline(Fallback(cached=60.0), Retry(idempotent=True), CircuitBreaker("binance"), Timeout(within=5.0), name="rest")
+    rest = Pipeline(Fallback(cached=60.0), Retry(idempotent=True), CircuitBreaker("binance"), Timeout(5.0), name="rest")
 
     @rest                               async with rest as entered: ...         async for attempt in rest:
     async def fetch(symbol): ...        value = await rest.acall(fetch, "X")        async with attempt: ...
@@ -73,7 +73,7 @@ class Pipeline(AnsweringPolicy[Entered]):
     def __init__(self, *policies: Policy[Any], name: str = "pipeline") -> None:
         flat = tuple(_flat(policies))
         if not flat:
-            raise SpecError("Pipeline", (), "policies, outermost first, for example Pipeline(Retry(), Timeout(within=5.0))")
+            raise SpecError("Pipeline", (), "policies, outermost first, for example Pipeline(Retry(), Timeout(5.0))")
         for at, policy in enumerate(flat):
             if any(policy is other for other in flat[:at]):
                 raise SpecError("Pipeline", str(policy), "each policy once; it would be asked twice for each call")
@@ -156,7 +156,7 @@ def _flat(policies: Sequence[Any]) -> list[Policy[Any]]:
         elif isinstance(policy, Policy):
             flat.append(policy)
         else:
-            raise SpecError("Pipeline", policy, "policies, outermost first, for example Pipeline(Retry(), Timeout(within=5.0))")
+            raise SpecError("Pipeline", policy, "policies, outermost first, for example Pipeline(Retry(), Timeout(5.0))")
     return flat
 
 

@@ -43,7 +43,7 @@ def _check_priority(bulkhead: Bulkhead, attribute: Attribute[Any], value: Any) -
 _check_patience = number(lambda value: value >= 0, "seconds of 0 or more, or None", "5.0", optional=True)
 
 
-@define(eq=False, kw_only=True)
+@define(eq=False)
 class Bulkhead(Policy[None]):
     """Lets so many calls in at once, has some more wait, and refuses the rest. Shared by tasks, threads and loops.
 
@@ -58,15 +58,15 @@ class Bulkhead(Policy[None]):
 
     limit: int = field(validator=count(10))
     """How many calls at once. `resize` changes it."""
-    name: str = "bulkhead"
+    name: str = field(default="bulkhead", kw_only=True)
     """For errors and for people."""
-    queue: int = field(default=100, validator=_check_queue)
+    queue: int = field(kw_only=True, default=100, validator=_check_queue)
     """The most calls that wait; BulkheadFull for one more. 0: nobody waits."""
-    patience: float | None = field(default=None, validator=_check_patience)
+    patience: float | None = field(kw_only=True, default=None, validator=_check_patience)
     """The most seconds that a call waits, then BulkheadFull. None: without end."""
-    priority: int = field(default=0, validator=_check_priority)
+    priority: int = field(kw_only=True, default=0, validator=_check_priority)
     """Of a call that does not say otherwise: the lower the sooner."""
-    clock: Callable[[], float] | None = None
+    clock: Callable[[], float] | None = field(default=None, kw_only=True)
     """For tests; None for the clock of the loop that runs."""
     _slots: Slots = field(init=False, repr=False)
 

@@ -1,14 +1,14 @@
 """What can be done about an error, when it fits, and what became of it: the values that recovery plans and reports with.
 
-    RETRY     `run` does again, or makes possible, what failed. Without `run`: it was only a matter of waiting
-    RESTART   `run` begins the component anew
+    RETRY     `run` does again what failed. Without `run`: it was only a matter of waiting
+    RESTART   `run` begins the component anew, or makes possible in another way what failed
     FALLBACK  `run` switches to another way: another endpoint, polling in place of a stream
     DEGRADE   `run` has the component go on with less. What failed is left undone
     IGNORE    it is of no consequence. Nothing is run, and it does not count as one more time that the incident came back
     ALERT     `run` tells a person. It never recovers anything: the next action has its turn
 
-RETRY, RESTART and FALLBACK make the call possible again; whoever made it may make it once more, and a guard does. So behind a
-guard the `run` of a RETRY must not make the call itself: it would be made twice. After DEGRADE and IGNORE nobody
+RESTART, FALLBACK and a RETRY without `run` make the call possible again; whoever made it may make it once more, and a guard
+does. Where a RETRY has a `run`, that has done it: only an idempotent call is made once more. After DEGRADE and IGNORE nobody
 should. A *value* in place of one call's result is the policy `Fallback`, not this: many callers share one recovery, and the
 price of one symbol must not become that of another.
 """

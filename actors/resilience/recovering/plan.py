@@ -132,6 +132,8 @@ class Course:
             cut = outcome in (AttemptOutcome.TIMED_OUT, AttemptOutcome.CANCELLED)
             self.unknown = self.unknown or unknown or cut
             self.hint = hint
+        elif action.kind is RecoveryKind.RETRY and action.run is not None:
+            self.unknown = True  # it was carried out, by the attempt; whoever made the call must not make it once more
         match outcome:
             case AttemptOutcome.SUCCEEDED if action.kind is not RecoveryKind.ALERT:
                 self.by = action

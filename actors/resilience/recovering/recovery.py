@@ -38,6 +38,7 @@ from actors.resilience.doubt import in_doubt
 from actors.resilience.error_text import code_of, said_by, shown
 from actors.resilience.hints import asked_wait
 from actors.resilience.listeners import Listener, listed, listeners, tell
+from actors.resilience.policy import is_async
 from actors.resilience.recovering.action import (
     COUNTED,
     AttemptOutcome,
@@ -309,7 +310,7 @@ class Recovery:
             now = self._clock.now()
             step = course.next(self.random(), run.deadline - now, run.patience - now)
             if isinstance(step, Try) and threaded:
-                if _is_async(step.action.run):
+                if is_async(step.action.run):
                     step = course.skip("it is async; expected `await recovery.recover(...)`, or an action that is not")
                 elif step.wait and in_a_loop():
                     step = course.skip("it would have to wait, and block the event loop that runs here")
@@ -357,10 +358,6 @@ class Recovery:
     def _count(self, *names: str) -> None:
         with self._desk.lock:
             self._desk.counts.update(names)
-
-
-def _is_async(function: object) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004  # an object with an async __call__
 
 
 def _no_awaitable(found: Awaitable[object] | object) -> object:

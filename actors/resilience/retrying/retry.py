@@ -99,7 +99,7 @@ def _clock(retry: Retry) -> Clock:
 _seconds_or_none = number(lambda value: value > 0, "seconds above 0, or None", "10.0", optional=True)
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(eq=False)
 class Retry(Policy[Never]):
     """Makes a call again when it failed for a passing reason.
 
@@ -118,35 +118,37 @@ class Retry(Policy[Never]):
 
     attempts: int = field(default=3, validator=count(3))
     """Calls at most, the first included."""
-    within: float | None = field(default=None, validator=_seconds_or_none)
+    within: float | None = field(kw_only=True, default=None, validator=_seconds_or_none)
     """Seconds for all of it: no attempt begins after that, and no wait is begun that would end after it. It does not cut an
     attempt short; an `attempt_timeout` does, and ends at this deadline too."""
-    attempt_timeout: float | None = field(default=None, validator=_seconds_or_none)
+    attempt_timeout: float | None = field(kw_only=True, default=None, validator=_seconds_or_none)
     """Seconds for one attempt; then it is cancelled, and has failed with CallTimeout. That is an unknown outcome: unless the
     call is `idempotent`, it is bounded by this, and not tried again."""
-    delays: Delays = field(factory=Delays, validator=kind_of(Delays, "Delays"))
+    delays: Delays = field(kw_only=True, factory=Delays, validator=kind_of(Delays, "Delays"))
     """Waits between attempts."""
-    on: On = field(default=None, converter=as_tuple, validator=_check_on)
+    on: On = field(kw_only=True, default=None, converter=as_tuple, validator=_check_on)
     """What may be tried again: a class of errors, several, or a predicate that is given an error (of a group, each one); None:
     what `classify` says."""
-    on_result: Callable[[Any], bool] | None = field(default=None, validator=plain_function)
+    on_result: Callable[[Any], bool] | None = field(kw_only=True, default=None, validator=plain_function)
     """Whether a result is to be tried again."""
-    idempotent: bool = field(default=False, validator=_check_idempotent)
+    idempotent: bool = field(kw_only=True, default=False, validator=_check_idempotent)
     """To do it twice is the same as to do it once. Without that, a call whose outcome is unknown is never made again, whatever
     `on` says."""
-    hint_floor: float = field(default=0.0, validator=number(lambda value: value >= 0, "seconds of 0 or more", "0.0"))
+    hint_floor: float = field(
+        kw_only=True, default=0.0, validator=number(lambda value: value >= 0, "seconds of 0 or more", "0.0")
+    )
     """Where the other side says how long to wait, we wait at least this long. `delays` has no part in such a wait."""
-    hint_ceiling: float = field(default=300.0, validator=_check_hint_ceiling)
+    hint_ceiling: float = field(kw_only=True, default=300.0, validator=_check_hint_ceiling)
     """Where it says more than this, we do not wait at all. Up to a tenth, at most 1 s, is added to what it says."""
-    budget: RetryBudget | None = field(default=None, validator=_check_budget)
+    budget: RetryBudget | None = field(kw_only=True, default=None, validator=_check_budget)
     """Shared by all that call the same server."""
-    on_retry: Callable[[RetryEvent], object] | None = field(default=None, validator=plain_function)
+    on_retry: Callable[[RetryEvent], object] | None = field(kw_only=True, default=None, validator=plain_function)
     """Called before each wait. What it raises is logged."""
-    random: Callable[[], float] = field(default=random_number, validator=_check_random)
+    random: Callable[[], float] = field(kw_only=True, default=random_number, validator=_check_random)
     """A number in [0, 1), for jitter."""
-    clock: Callable[[], float] | None = field(default=None, validator=plain_function)
+    clock: Callable[[], float] | None = field(kw_only=True, default=None, validator=plain_function)
     """For tests; None for the clock of the loop that runs, or `time.monotonic`."""
-    name: str = "retry"
+    name: str = field(default="retry", kw_only=True)
     _rules: RetryRules = field(default=Factory(_rules, takes_self=True), init=False, repr=False)
     _clock: Clock = field(default=Factory(_clock, takes_self=True), init=False, repr=False)
     _first_try: Tally = field(factory=Tally, init=False, repr=False)

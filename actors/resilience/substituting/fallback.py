@@ -1,7 +1,7 @@
 """When a call fails, something else is the answer: a value, what a function says, or the last good result.
 
-    @Fallback(value=())                     @Fallback(cached=60.0)                 async with Fallback(value=0.0) as outcome:
-    async def open_orders(): ...            async def fees(symbol): ...                outcome.value = await fetch()
+    @Fallback(value=())                     @Fallback(instead=ask_kraken)          async with Fallback(value=0.0) as outcome:
+    async def open_orders(): ...            async def price(symbol): ...               outcome.value = await fetch()
                                                                                    use(outcome.value, outcome.age)
 
 Theory of operation:
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Hashable
+from functools import partial
 from types import CoroutineType
 from typing import Any, Generic, ParamSpec, TypeGuard, TypeVar, cast
 
@@ -28,7 +29,7 @@ from actors.resilience.choosing import a_choice, as_tuple, is_no_bug, whole
 from actors.resilience.clock import Clock
 from actors.resilience.hooks import complain, plain_function, tell
 from actors.resilience.locking import Lock, new_lock
-from actors.resilience.naming import bear_name
+from actors.resilience.naming import bear_name, name_of
 from actors.resilience.policy import AnsweringPolicy, Async, Passage, is_async, refuse_coroutine
 from actors.resilience.retrying.notes import put_notes
 from actors.resilience.substituting.good_results import GoodResult, GoodResults, key_of
@@ -84,6 +85,8 @@ class Fallback(AnsweringPolicy[FallbackOutcome[T]], Generic[T]):
     )
     """Given the error, returns what stands in. May be an `async def` for async calls. What it raises goes to the caller, with a
     note on the first error, which is its `__context__`."""
+    instead: Callable[..., T] | Callable[..., Awaitable[T]] | None = field(default=None, validator=_check_function)
+    """As `function`, but given the arguments of the call: the same question to somebody else. Not for blocks."""
     cached: float | None = field(
         default=None, validator=number(lambda value: value > 0, "seconds above 0, or None", "60.0", optional=True)
     )
@@ -108,10 +111,13 @@ class Fallback(AnsweringPolicy[FallbackOutcome[T]], Generic[T]):
     _unhashable: Tally = field(factory=Tally, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        if self.cached is None and self.function is None and self.value is UNSET:
-            raise SpecError("Fallback", None, "something to fall back to: value=..., function=... or cached=60.0")
-        if self.function is not None and self.value is not UNSET:
-            raise SpecError("Fallback.value", self.value, "no value where there is a function: it has the last word")
+        last = [name for name in ("function", "instead") if getattr(self, name) is not None]
+        if self.value is not UNSET:
+            last.append("value")
+        if self.cached is None and not last:
+            raise SpecError("Fallback", None, "something to fall back to: value=..., function=..., instead=... or cached=60.0")
+        if len(last) > 1:
+            raise SpecError(f"Fallback.{last[0]}", getattr(self, last[0]), f"one of {' and '.join(last)}: it has the last word")
         self._results = None if self.cached is None else GoodResults(self.entries, self.cached)
 
     def statistics(self) -> FallbackStatistics:
@@ -124,8 +130,9 @@ class Fallback(AnsweringPolicy[FallbackOutcome[T]], Generic[T]):
 
     def __str__(self) -> str:
         sources = [] if self.cached is None else [f"the last good result for {self.cached:g} s"]
-        if self.function is not None:
-            sources.append(f"what {getattr(self.function, '__name__', 'a function')} says")
+        asked = self.function or self.instead
+        if asked is not None:
+            sources.append(f"what {name_of(asked)} says")
         if self.value is not UNSET:
             sources.append(f"the value {redact(repr(self.value))}"[:60])
         return f"{self.name}: {', then '.join(sources)}"
@@ -139,7 +146,8 @@ class Fallback(AnsweringPolicy[FallbackOutcome[T]], Generic[T]):
             except Exception as error:
                 if not self._means(error):
                     raise
-                answer = await self._aanswer(error, self._key(function, args, kwargs) if keep else None)
+                ask = self._question(error, args, kwargs)
+                answer = await self._aanswer(error, self._key(function, args, kwargs) if keep else None, ask)
                 if answer is None:
                     raise
                 return cast("R", answer.value)
@@ -160,7 +168,8 @@ class Fallback(AnsweringPolicy[FallbackOutcome[T]], Generic[T]):
             except Exception as error:
                 if not self._means(error):
                     raise
-                answer = self._answer(error, self._key(function, args, kwargs) if keep else None)
+                ask = self._question(error, args, kwargs)
+                answer = self._answer(error, self._key(function, args, kwargs) if keep else None, ask)
                 if answer is None:
                     raise
                 return cast("R", answer.value)
@@ -177,10 +186,17 @@ class Fallback(AnsweringPolicy[FallbackOutcome[T]], Generic[T]):
         return _Guarded(self)
 
     def _refuse_async(self) -> None:
-        if is_async(self.function):
-            raise TypeError(
-                f"{self.name}.function is an `async def`, and a sync call cannot await it; expected a plain function"
-            )
+        for option in ("function", "instead"):
+            if is_async(getattr(self, option)):
+                raise TypeError(
+                    f"{self.name}.{option} is an `async def`, and a sync call cannot await it; expected a plain function"
+                )
+
+    def _question(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[[], Any] | None:
+        """What to call for an answer, where a function is to be asked."""
+        if self.instead is not None:
+            return partial(self.instead, *args, **kwargs)
+        return None if self.function is None else partial(self.function, error)
 
     def _key(self, function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Hashable:
         if self.key is None:
@@ -217,12 +233,12 @@ class Fallback(AnsweringPolicy[FallbackOutcome[T]], Generic[T]):
     def _means(self, error: Exception) -> bool:
         return is_no_bug(error) if self.on is None else whole(self.on, error, self.name)
 
-    def _answer(self, error: Exception, key: Hashable) -> Answer[T] | None:
+    def _answer(self, error: Exception, key: Hashable, ask: Callable[[], Any] | None) -> Answer[T] | None:
         """What stands in; None if nothing does."""
         answer = self._without_function(error, key)
-        if answer is None and self.function is not None:
+        if answer is None and ask is not None:
             try:
-                value = self.function(error)
+                value = ask()
                 refuse_coroutine(value)
             except Exception as failure:
                 self._also_failed(failure, error)
@@ -230,15 +246,15 @@ class Fallback(AnsweringPolicy[FallbackOutcome[T]], Generic[T]):
             answer = Answer(cast("T", value), FallbackKind.FUNCTION)
         return self._stands_in(answer, error)
 
-    async def _aanswer(self, error: Exception, key: Hashable) -> Answer[T] | None:
+    async def _aanswer(self, error: Exception, key: Hashable, ask: Callable[[], Any] | None) -> Answer[T] | None:
         """As `_answer`, for a task.
 
         Cancellation: as the function's.
         """
         answer = self._without_function(error, key)
-        if answer is None and self.function is not None:
+        if answer is None and ask is not None:
             try:
-                value = self.function(error)
+                value = ask()
                 if inspect.isawaitable(value):
                     value = await value
             except Exception as failure:
@@ -278,22 +294,31 @@ class _Guarded(Passage[FallbackOutcome[T]]):
 
     def enter(self) -> FallbackOutcome[T]:
         self._fallback._refuse_async()
+        self._refuse_instead()
         return self._outcome
 
     async def aenter(self) -> FallbackOutcome[T]:
         """Cancellation: never waits."""
+        self._refuse_instead()
         return self._outcome
 
     def leave(self, error: BaseException | None) -> bool:
         if not self._calls_for_answer(error):
             return False
-        return self._settled(self._fallback._answer(error, BLOCK), error)
+        return self._settled(self._fallback._answer(error, BLOCK, self._fallback._question(error, (), {})), error)
 
     async def aleave(self, error: BaseException | None) -> bool:
         """Cancellation: as the function's; the error of the block is its context."""
         if not self._calls_for_answer(error):
             return False
-        return self._settled(await self._fallback._aanswer(error, BLOCK), error)
+        ask = self._fallback._question(error, (), {})
+        return self._settled(await self._fallback._aanswer(error, BLOCK, ask), error)
+
+    def _refuse_instead(self) -> None:
+        if self._fallback.instead is not None:
+            raise TypeError(
+                f"{self._fallback.name}.instead is asked with a call's arguments, and a block has none; expected function="
+            )
 
     def _calls_for_answer(self, error: BaseException | None) -> TypeGuard[Exception]:
         """Whether a fallback is to answer this."""
