@@ -27,7 +27,7 @@ network retry
     aiohttp.ClientConnectorError aiohttp.ClientConnectorDNSError aiohttp.ConnectionTimeoutError
     aiohttp.ClientProxyConnectionError
     aiohttp.ClientSSLError aiohttp.ClientConnectorSSLError
-    websockets.InvalidHandshake websockets.InvalidProxy websockets.ConnectionClosedOK ssl.SSLError
+    websockets.InvalidHandshake websockets.InvalidProxy ssl.SSLError
     websocket.WebSocketAddressException
     botocore.EndpointConnectionError botocore.ConnectTimeoutError
     binance.BinanceWebsocketUnableToConnect binance.ReadLoopClosed
@@ -103,7 +103,7 @@ security never          ssl.SSLError: SSLV3_ALERT_CERTIFICATE_REVOKED
 unknown_outcome reconcile ssl.SSLError: UNEXPECTED_EOF_WHILE_READING DECRYPTION_FAILED_OR_BAD_RECORD_MAC
 unknown_outcome reconcile ssl.SSLError: SSLV3_ALERT_BAD_RECORD_MAC RECORD_LAYER_FAILURE BAD_LENGTH
 unknown_outcome reconcile ssl.SSLError: APPLICATION_DATA_AFTER_CLOSE_NOTIFY PROTOCOL_IS_SHUTDOWN
-network retry           websockets.ConnectionClosed: 1000 1001 1008 1012 1013 4004
+network retry           websockets.ConnectionClosed: 1008 4004
 unknown_outcome reconcile supervisor.AskTimeout: begun
 system retry            supervisor.AskTimeout: queued
 """

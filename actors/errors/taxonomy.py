@@ -137,7 +137,7 @@ class ConnectFailed(NetworkError):
 class ConnectionLost(NetworkError):
     """An open connection ended.
 
-    Without a goodbye nobody knows what became of what was sent over it last: for an order that is an unknown outcome.
+    Nobody knows what became of what was sent over it last, goodbye or not: for an order that is an unknown outcome.
 
     Args:
         clean: the other side said goodbye (a close frame was received), rather than vanish.
@@ -145,15 +145,14 @@ class ConnectionLost(NetworkError):
         reason: the close frame's text, or what the socket said.
     """
 
+    category = Category.UNKNOWN_OUTCOME
+    recoverability = Recoverability.FIXABLE
+    action = Action.RECONCILE
     code = "connection_lost"
 
     def __init__(self, *, clean: bool, close_code: int, reason: str, **fields: Unpack[ErrorFields]) -> None:
         how = "was closed" if clean else "was lost"
         super().__init__(f"the connection {how} ({close_code}{': ' + reason if reason else ''})", **fields)
-        if not clean:
-            self.category = Category.UNKNOWN_OUTCOME
-            self.recoverability = Recoverability.FIXABLE
-            self.action = Action.RECONCILE
         self.clean = clean
         self.close_code = close_code
         self.reason = reason

@@ -20,8 +20,8 @@ from supervisor import SpecError
 def noted(at: float = 0.0, **fields: Any) -> Noted:
     usual: dict[str, Any] = {
         "id": "1",
-        "kind": "ConnectionLost",
-        "code": "connection_lost",
+        "kind": "ConnectFailed",
+        "code": "connect_failed",
         "category": Category.NETWORK,
         "severity": Severity.WARNING,
         "component": "orders",

@@ -13,7 +13,7 @@ import anyio
 import pytest
 from structlog.testing import capture_logs
 
-from actors.errors import ConnectionLost, ErrorContext, Severity, StaleData, SystemFault
+from actors.errors import ConnectFailed, ErrorContext, Severity, StaleData, SystemFault
 from actors.errors.context import entered, left
 from actors.resilience import (
     AlertRule,
@@ -29,8 +29,8 @@ from supervisor import SpecError
 pytestmark = pytest.mark.anyio
 
 
-def lost(**fields: Any) -> ConnectionLost:
-    return ConnectionLost(clean=True, close_code=1001, reason="", **fields)
+def lost(**fields: Any) -> ConnectFailed:
+    return ConnectFailed("wss://x", "refused", **fields)
 
 
 @contextmanager
@@ -50,10 +50,10 @@ def test_a_record_says_all_that_is_known_of_the_error() -> None:
     error = lost(operation="subscribe")
     given = monitor.record(error, component="stream", handled=False)
     (record,) = monitor.records()
-    assert (record.id, record.id, record.kind, record.code) == (error.id, given, "ConnectionLost", "connection_lost")
+    assert (record.id, record.id, record.kind, record.code) == (error.id, given, "ConnectFailed", "connect_failed")
     assert (record.component, record.operation, record.at, record.handled) == ("stream", "subscribe", 42.0, False)
     assert (record.category.value, record.severity) == ("network", Severity.WARNING)
-    assert record.message == "the connection was closed (1001)"
+    assert record.message == "cannot connect to wss://x: refused"
 
 
 def test_component_and_operation_are_those_of_the_context_unless_the_error_has_its_own() -> None:
@@ -242,7 +242,7 @@ def test_listeners_are_told_of_an_alert() -> None:
         ("many", 2, 4.0, 0, 1.0),
         ("many", 2, 4.0, 1, 102.0),
     ]
-    assert json.loads(json.dumps(alerts[0].to_dict()))["sample"]["code"] == "connection_lost"
+    assert json.loads(json.dumps(alerts[0].to_dict()))["sample"]["code"] == "connect_failed"
     assert (monitor.statistics().alerts, monitor.statistics().alerts_suppressed) == (2, 1)
 
 
@@ -308,7 +308,7 @@ def test_a_sync_block_and_function_are_watched() -> None:
 
     assert snapshot("7") == 7
     error = lost()
-    with pytest.raises(ConnectionLost) as caught, monitor.watching("orders", "place"):
+    with pytest.raises(ConnectFailed) as caught, monitor.watching("orders", "place"):
         raise error
     with pytest.raises(ValueError, match="invalid literal"):
         snapshot("x")
@@ -325,7 +325,7 @@ async def test_an_async_block_and_function_are_watched() -> None:
         await anyio.sleep(1.0)
         raise lost(operation="inner")
 
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(ConnectFailed):
         async with monitor.watching("orders"):
             await snapshot()
     seen = monitor.statistics()

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from actors.errors import (
     CallTimeout,
     Category,
-    ConnectionLost,
+    ConnectFailed,
     ErrorContext,
     RateLimited,
     RecoveryFailed,
@@ -53,8 +53,8 @@ AT_ONCE = Backoff(initial=1e-6, maximum=1e-6)
 Run = Callable[[Incident], Awaitable[object] | object]
 
 
-def lost(**fields: Any) -> ConnectionLost:
-    return ConnectionLost(clean=True, close_code=1001, reason="", **fields)
+def lost(**fields: Any) -> ConnectFailed:
+    return ConnectFailed("wss://x", "refused", **fields)
 
 
 def restart(run: Run, **options: Any) -> RecoveryAction:
@@ -347,7 +347,7 @@ async def test_who_does_not_want_to_wait_is_told() -> None:
         await anyio.sleep(2.0)
         with pytest.raises(RecoveryRunning) as told:
             await recovery.recover_nowait(lost())
-    assert (told.value.incident, told.value.since) == ("-/network/connection_lost", pytest.approx(2.0))
+    assert (told.value.incident, told.value.since) == ("-/network/connect_failed", pytest.approx(2.0))
 
 
 async def test_who_does_not_want_to_wait_recovers_where_nobody_is_at_it() -> None:
@@ -485,7 +485,7 @@ async def test_a_recovery_inside_itself_is_refused_at_once() -> None:
     recovery = Recovery(actions=[restart(reports_again, attempts=5), restart(nothing, name="next")])
     result = await recovery.recover(lost())
     assert outcomes(result.attempts) == [("restart", "looped"), ("next", "succeeded")]
-    assert str(refused[0]).endswith("-/network/connection_lost -> -/network/connection_lost")
+    assert str(refused[0]).endswith("-/network/connect_failed -> -/network/connect_failed")
     assert refused[0].__cause__ is not None
     assert recovery.statistics().loops == 1
 
@@ -594,9 +594,9 @@ async def test_an_incident_that_comes_too_often_is_escalated_and_then_refused() 
             refused.append(failed)
     assert (calls.made, alert.made) == (3, 1)
     assert [failed.attempts for failed in refused] == [1, 0, 0]
-    assert all(isinstance(failed.__cause__, ConnectionLost) for failed in refused)
+    assert all(isinstance(failed.__cause__, ConnectFailed) for failed in refused)
     assert str(refused[0]) == (
-        "no recovery from -/network/connection_lost: it came more than 3 times within 60 s; only alerts were run"
+        "no recovery from -/network/connect_failed: it came more than 3 times within 60 s; only alerts were run"
     )
 
 
@@ -910,7 +910,7 @@ async def test_what_a_retry_carried_out_itself_is_done_again_only_if_it_is_idemp
 async def test_a_second_failure_goes_on(threaded: bool) -> None:
     second = lost()
     flaky = Flaky(lost(), second)
-    with pytest.raises(ConnectionLost) as caught:
+    with pytest.raises(ConnectFailed) as caught:
         await flaky.through(mended(RESTART).guard("orders"), threaded=threaded)
     assert caught.value is second
     assert flaky.calls == 2
@@ -955,13 +955,13 @@ async def test_what_an_attempt_may_have_sent_is_not_sent_again_by_the_guard() ->
     with pytest.raises(UnknownOutcome) as caught:
         await recovery.guard("orders")(flaky.task)(7)
     assert flaky.calls == 1
-    assert isinstance(caught.value.__cause__, ConnectionLost)
+    assert isinstance(caught.value.__cause__, ConnectFailed)
 
 
 @BOTH
 async def test_an_error_that_nothing_recovers_goes_on_with_a_note(threaded: bool) -> None:
     error = lost()
-    with pytest.raises(ConnectionLost) as caught:
+    with pytest.raises(ConnectFailed) as caught:
         await Flaky(error).through(mended(RESTART, fails).guard("orders"), threaded=threaded)
     assert (caught.value, caught.value.__notes__) == (error, ["recovery: none, after 1 attempt"])
 
@@ -971,7 +971,7 @@ async def test_an_error_that_comes_too_often_goes_on_with_a_note(threaded: bool)
     recovery = Recovery(actions=[restart(nothing)], limit=1)
     errors = [lost() for _ in range(9)]
     for _ in range(2):
-        with pytest.raises(ConnectionLost) as caught:
+        with pytest.raises(ConnectFailed) as caught:
             await Flaky(*errors).through(recovery.guard("orders"), threaded=threaded)
     assert "it came more than 1 times within 60 s" in caught.value.__notes__[0]
 
@@ -984,7 +984,7 @@ async def test_a_guarded_function_that_fails_inside_its_own_recovery_is_not_reco
 
     recovery = Recovery(actions=[restart(use, attempts=2)])
     guarded = recovery.guard("orders")(flaky.task)
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(ConnectFailed):
         await guarded(7)
     assert (flaky.calls, recovery.statistics().loops) == (3, 2)
 
@@ -994,7 +994,7 @@ async def test_notes_do_not_pile_up_on_an_error_that_is_raised_again_and_again(t
     error = lost()
     recovery = Recovery()
     for _ in range(50):
-        with pytest.raises(ConnectionLost):
+        with pytest.raises(ConnectFailed):
             await Flaky(error).through(recovery.guard("orders"), threaded=threaded)
     assert len(error.__notes__) == 8
 
@@ -1061,7 +1061,7 @@ async def test_a_block_ends_where_its_error_is_of_no_consequence(kind: RecoveryK
 @pytest.mark.parametrize("kind", [RESTART, RETRY])
 async def test_a_block_is_not_run_twice(kind: RecoveryKind, threaded: bool) -> None:
     error = lost()
-    with pytest.raises(ConnectionLost) as caught:
+    with pytest.raises(ConnectFailed) as caught:
         await use_block(mended(kind).guard("orders"), error, threaded=threaded)
     assert (caught.value, error.__notes__) == (error, [f"recovery: by the {kind}; a block is not run twice"])
 

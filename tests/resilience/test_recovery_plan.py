@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from actors.errors import Action, Category, CircuitOpen, Classification, ConnectionLost, ExchangeRefused, Severity, classify
+from actors.errors import Action, Category, CircuitOpen, Classification, ConnectFailed, ExchangeRefused, Severity, classify
 from actors.resilience import AttemptOutcome, Incident, RecoveryAction, RecoveryKind, When
 from actors.resilience.error_text import code_of
 from actors.resilience.recovering.incident_book import Again, Escalate, IncidentBook, Join, Lead, Loop
@@ -32,8 +32,8 @@ SUCCEEDED, FAILED, TIMED_OUT, CANCELLED, LOOPED = (
 )
 
 
-def lost() -> ConnectionLost:
-    return ConnectionLost(clean=True, close_code=1001, reason="")
+def lost() -> ConnectFailed:
+    return ConnectFailed("wss://x", "refused")
 
 
 def incident(error: Exception | None = None, **fields: Any) -> Incident:
@@ -90,7 +90,7 @@ def walk(of: Course, *outcomes: AttemptOutcome, **report: Any) -> list[tuple[Any
         (When(component=["users", "books"]), False),
         (When(operation="place"), True),
         (When(operation="cancel"), False),
-        (When(code="connection_lost"), True),
+        (When(code="connect_failed"), True),
         (When(code="circuit_open"), False),
         (When(predicate=lambda found: found.times == 2), True),
         (When(predicate=lambda found: found.times == 3), False),

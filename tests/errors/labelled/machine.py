@@ -204,7 +204,7 @@ OWN = [
     shape("network retry", "ConnectFailed", lambda: errors.ConnectFailed("wss://stream.binance.com", "connection refused")),
     shape("network retry", "NetworkTimeout", lambda: errors.NetworkTimeout("a ping", 10.0)),
     shape(
-        "network retry",
+        "unknown_outcome reconcile",
         "ConnectionLost, with a goodbye",
         lambda: errors.ConnectionLost(clean=True, close_code=1001, reason=""),
     ),
