@@ -59,8 +59,8 @@ system resync: EAPI:Invalid nonce
 exchange never: EAPI:Feature disabled
 validation fix: EFunding|EGeneral|EQuery|ETrade|EGeneral:Invalid arguments|EGeneral:Unknown method|EAPI:Bad request
 unknown_outcome reconcile: EGeneral:Internal error|EService:Timeout|EService:Internal error|EDatabase
-unknown_outcome reconcile: EGeneral:Unexpected error|EService
-exchange retry: EService:Unavailable|EService:Busy|EService:Deadline elapsed|EGeneral:Unavailable
+unknown_outcome reconcile: EGeneral:Unexpected error|EService:Unavailable|EService
+exchange retry: EService:Busy|EService:Deadline elapsed|EGeneral:Unavailable
 order wait: EService:Market in cancel_only mode|EService:Market in post_only mode|EService:Market in limit_only mode
 order wait: EOrder:Market is closed
 order fix: EOrder|EFunding:Insufficient funds
