@@ -21,11 +21,14 @@ class Idle(Actor[str]):
 
 @pytest.fixture(autouse=True)
 def _restored() -> Iterator[None]:
-    before = gc.get_threshold()
+    before, frozen = gc.get_threshold(), gc.get_freeze_count() > 0
+    gc.unfreeze()  # conftest freezes what was collected, and `run` leaves a process alone that has frozen anything
     yield
     gc.enable()
     gc.set_threshold(*before)
     gc.unfreeze()
+    if frozen:
+        gc.freeze()
 
 
 def tree(seen: list[tuple[int, int, int]]) -> SupervisorSpec:

@@ -23,7 +23,7 @@ from attrs import define, evolve, field
 
 from actors.errors import RecoveryFailed, RecoveryLoop, RecoveryRunning
 from actors.resilience.clock import Clock
-from actors.resilience.locking import new_lock
+from actors.resilience.locking import Lock, new_lock
 from actors.resilience.recovering.action import AttemptRecord, Incident, RecoveryResult
 from actors.resilience.recovering.incident_book import Again, Escalate, IncidentBook, Join, Loop
 from actors.resilience.recovering.plan import Course
@@ -101,7 +101,7 @@ class Desk:
 
     def __init__(self, book: IncidentBook, within: float, clock: Clock) -> None:
         self.book = book
-        self.lock = new_lock()
+        self.lock: Lock = new_lock()
         self.counts: Counter[str] = Counter()
         """What happened how often; used under the lock."""
         self._within = within
