@@ -416,6 +416,19 @@ async def test_an_error_that_says_how_long_to_wait_holds_for_all(error: Exceptio
     assert policy.statistics().banned_for == pytest.approx(seconds)
 
 
+async def test_an_operator_lifts_a_ban_and_who_waited_for_its_end_goes() -> None:
+    policy, start = limiter(), now()
+    policy.ban_for(1_000.0)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(policy.atake)
+        await anyio.sleep(0.5)
+        assert policy.delay() == pytest.approx(1_000.5)  # behind the one that waits
+        policy.lift_ban()
+        assert policy.delay() == pytest.approx(1.0)
+    assert now() - start == pytest.approx(0.5)
+    assert policy.statistics().banned_for == 0.0
+
+
 async def test_a_ban_until_a_time_of_day_is_one_from_when_the_error_was_made() -> None:
     policy = limiter()
     policy.heed_error(Banned("418", until=time.time() + 100.0))

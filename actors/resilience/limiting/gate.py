@@ -223,6 +223,13 @@ class Gate:
             first = self._machine.first
         self._wake(first)
 
+    def lift_ban(self) -> None:
+        """Forget the ban; who waits for its end looks again at once."""
+        with self._lock:
+            self._machine.lift_ban()
+            first = self._machine.first
+        self._wake(first)
+
     @uninterrupted
     def _join(self, turn: _Turn) -> float:
         """Stand in the line; as `_look`. Room that has come meanwhile is taken at once."""

@@ -172,6 +172,10 @@ class RateLimiter(Policy[None]):
         """Let nothing through for so long. As `ban_until`."""
         self._gate.ban_for(seconds)
 
+    def lift_ban(self) -> None:
+        """Forget the ban. For an operator who knows that it is over: to be wrong makes most bans longer."""
+        self._gate.lift_ban()
+
     def heed_error(self, error: BaseException) -> None:
         """Learn from a call that was not made through the limiter what `heed` learns from those that were."""
         seconds = _asked_to_wait(error)

@@ -188,6 +188,11 @@ class LimiterMachine:
             self._banned_until = until
             self._plan = None
 
+    def lift_ban(self) -> None:
+        """Forget the ban: an operator knows better."""
+        self._banned_until = -math.inf
+        self._plan = None
+
     def observe(self, now: float, used: int, *, within: float) -> None:
         """The server says how much weight it has counted in its window of this length.
 
