@@ -211,13 +211,13 @@ def test_a_code_without_a_message_of_its_own_keeps_its_meaning() -> None:
     assert lookup(-1121, "Market is closed.") == lookup(-1121)
 
 
-@settings(max_examples=50)
+@settings(max_examples=settings().max_examples * 50 // 100)
 @given(st.one_of(st.integers(), st.text()), st.text(max_size=3_000))
 def test_the_look_up_never_raises(code: int | str, message: str) -> None:
     lookup(code, message)
 
 
-@settings(max_examples=50)
+@settings(max_examples=settings().max_examples * 50 // 100)
 @given(st.text())
 def test_a_message_is_the_same_once_it_is_normalised(text: str) -> None:
     assert normalised(normalised(text)) == normalised(text)

@@ -299,7 +299,7 @@ def test_a_group_needs_what_all_of_its_leaves_need(leaves: list[Exception], acti
 RETRIED = [ConnectFailed("u", "r"), CircuitOpen("x", 3.0), httpx.ReadTimeout(""), KeyError(), RateLimited("x"), -2010, 503]
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 40 // 100)
 @given(st.lists(st.sampled_from([one for one in RETRIED if isinstance(one, Exception)]), min_size=1, max_size=6))
 def test_a_group_is_retried_exactly_if_all_of_its_leaves_are(leaves: list[Exception]) -> None:
     assert classify(ExceptionGroup("", leaves)).retryable(idempotent=False) == all(
@@ -535,7 +535,7 @@ def harmful(draw: st.DrawFn) -> Callable[[], object]:
     return lambda: made
 
 
-@settings(max_examples=150)
+@settings(max_examples=settings().max_examples * 150 // 100)
 @given(harmful(), st.booleans())
 def test_no_object_makes_it_raise(error: Callable[[], object], rules: bool) -> None:
     judge = Classifier(LADDER) if rules else Classifier()
@@ -574,7 +574,7 @@ anything = st.recursive(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings().max_examples * 60 // 100)
 @given(anything)
 def test_no_answer_makes_it_raise_and_a_parsed_one_is_judged_as_its_text(answer: Any) -> None:
     found = classify(answer)
@@ -587,7 +587,7 @@ def test_no_answer_makes_it_raise_and_a_parsed_one_is_judged_as_its_text(answer:
         assert classify(text) == found or found.category is Category.UNKNOWN or len(str(answer)) > 100
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings().max_examples * 60 // 100)
 @given(st.text() | st.binary())
 def test_no_text_makes_it_raise(text: str | bytes) -> None:
     assert type(classify(text)) is Classification

@@ -240,13 +240,13 @@ def test_a_pasted_secret_is_not_shown(pasted: str) -> None:
     assert "c8db56825ae71d6d79" not in str(explain(pasted % "c8db56825ae71d6d79447849e617115f4a920fa2acdc"))
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 40 // 100)
 @given(st.text(max_size=300))
 def test_no_text_is_too_strange(text: str) -> None:
     str(explain(text))
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 40 // 100)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

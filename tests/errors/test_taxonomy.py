@@ -440,7 +440,7 @@ SHAPES = [
 SECRETS = st.text("abcdefghijkmnpqrstuvwxyz23456789", min_size=16, max_size=48).map(lambda text: f"hush{text}")
 
 
-@settings(max_examples=150)
+@settings(max_examples=settings().max_examples * 150 // 100)
 @given(kind=st.sampled_from(list(MAKERS)), secret=SECRETS, shape=st.sampled_from(SHAPES), before=st.integers(0, 200))
 def test_no_rendering_shows_a_secret(kind: type[ActorsError], secret: str, shape: str, before: int) -> None:
     poisoned = "x" * before + " " + shape.format(secret)
@@ -472,7 +472,7 @@ def test_every_word_that_announces_a_secret_is_looked_at(word: str) -> None:
     assert any(sign in plain for sign in _SUSPECT), word
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings().max_examples * 60 // 100)
 @given(
     st.lists(
         st.sampled_from([*SHAPES, "-----BEGIN KEY-----\n{}\n-----END KEY-----", "basic {}", "plain {}", "{}: {}"]), max_size=4

@@ -818,7 +818,7 @@ class AnyUse(RuleBasedStateMachine):
         assert self.breaker.statistics(self.now) == self.breaker.statistics(self.now)
 
 
-AnyUse.TestCase.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
+AnyUse.TestCase.settings = settings(max_examples=settings().max_examples * 20 // 100, stateful_step_count=30, deadline=None)
 TestAnyUse = pytest.mark.slow(AnyUse.TestCase)
 
 
@@ -1049,5 +1049,7 @@ class LikeANaiveOne(RuleBasedStateMachine):
         assert (self.breaker.calm is not None) == (open_door and not naive.config.rated and naive.in_a_row() == 0)
 
 
-LikeANaiveOne.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+LikeANaiveOne.TestCase.settings = settings(
+    max_examples=settings().max_examples * 60 // 100, stateful_step_count=40, deadline=None
+)
 TestLikeANaiveOne = pytest.mark.slow(LikeANaiveOne.TestCase)

@@ -154,7 +154,7 @@ class BudgetModel(RuleBasedStateMachine):
 
 
 TestBudgetModel = BudgetModel.TestCase
-TestBudgetModel.settings = settings(max_examples=60, stateful_step_count=30)
+TestBudgetModel.settings = settings(max_examples=settings().max_examples * 60 // 100, stateful_step_count=30)
 
 
 # RetryBudget

@@ -196,5 +196,5 @@ class AnyUse(RuleBasedStateMachine):
         assert not self.line or self.bulkhead.in_use >= self.bulkhead.limit
 
 
-AnyUse.TestCase.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+AnyUse.TestCase.settings = settings(max_examples=settings().max_examples * 30 // 100, stateful_step_count=30, deadline=None)
 TestAnyUse = pytest.mark.slow(AnyUse.TestCase)

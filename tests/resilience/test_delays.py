@@ -94,7 +94,7 @@ def test_the_largest_random_number_reaches_the_upper_end_and_no_more(jitter: Jit
 
 
 @given(any_delays(), st.integers(1, 10**6), st.none() | st.floats(0, 1e12), RANDOM)
-@settings(max_examples=200)
+@settings(max_examples=settings().max_examples * 200 // 100)
 def test_no_wait_is_below_zero_or_above_the_maximum(
     delays: Delays, failures: int, previous: float | None, random: float
 ) -> None:
@@ -102,7 +102,7 @@ def test_no_wait_is_below_zero_or_above_the_maximum(
 
 
 @given(st.lists(RANDOM, min_size=1, max_size=20))
-@settings(max_examples=50)
+@settings(max_examples=settings().max_examples * 50 // 100)
 def test_decorrelated_waits_never_leave_their_bounds(randoms: list[float]) -> None:
     delays = Delays(initial=0.7, maximum=45.0, jitter=Jitter.DECORRELATED)
     previous: float | None = None

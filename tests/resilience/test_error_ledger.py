@@ -165,7 +165,7 @@ def test_a_time_that_is_a_little_older_than_the_last_is_taken_for_that() -> None
 
 
 @given(st.lists(st.integers(0, 40), max_size=60), st.integers(0, 100))
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 40 // 100)
 def test_the_window_counts_as_one_that_forgets_nothing(steps: list[int], later: int) -> None:
     window, number, numbers = RateWindow(), 0, []
     for step in steps:
@@ -199,7 +199,7 @@ def test_an_error_that_becomes_common_late_is_found_although_rare_ones_came_firs
 
 
 @given(st.lists(st.sampled_from("abcdefghij"), max_size=80), st.integers(1, 5))
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 40 // 100)
 def test_counts_of_the_most_common_are_too_high_by_no_more_than_they_say(names: list[str], kept: int) -> None:
     top, true = TopCounts(kept), Counter(names)
     for name in names:
@@ -277,7 +277,7 @@ class AnyErrors(RuleBasedStateMachine):
 
 
 TestAnyErrors = AnyErrors.TestCase
-TestAnyErrors.settings = settings(max_examples=25, stateful_step_count=20)
+TestAnyErrors.settings = settings(max_examples=settings().max_examples * 25 // 100, stateful_step_count=20)
 
 
 # Alerts
@@ -348,7 +348,7 @@ def test_each_rule_has_a_cooldown_of_its_own() -> None:
     st.integers(1, 4),
     st.sampled_from([0.0, 5.0, 50.0]),
 )
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 40 // 100)
 def test_alerts_are_those_of_a_rule_that_keeps_all(steps: list[tuple[float, bool]], count: int, cooldown: float) -> None:
     rule = AlertRule("any", count=count, window=30.0, cooldown=cooldown, category=Category.NETWORK)
     now, last, held = 0.0, -1e9, 0

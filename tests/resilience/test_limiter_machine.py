@@ -381,5 +381,5 @@ class AnyUse(RuleBasedStateMachine):
                 assert taken <= 3 + (self.model.bucket[end][0] - begin) * 0.5
 
 
-AnyUse.TestCase.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+AnyUse.TestCase.settings = settings(max_examples=settings().max_examples * 30 // 100, stateful_step_count=30, deadline=None)
 TestAnyUse = pytest.mark.slow(AnyUse.TestCase)

@@ -62,7 +62,7 @@ def test_the_memory_of_a_time_window_does_not_depend_on_the_traffic() -> None:
     assert len(window._buckets) == BUCKETS
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 40 // 100)
 @given(CALLS, st.integers(1, 8))
 def test_a_count_window_counts_what_a_list_counts(calls: list[tuple[int, bool, bool]], size: int) -> None:
     window = CountWindow(size)
@@ -72,7 +72,7 @@ def test_a_count_window_counts_what_a_list_counts(calls: list[tuple[int, bool, b
     assert counts(window) == (len(last), sum(failed for _, failed, _ in last), sum(slow for _, _, slow in last))
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 40 // 100)
 @given(CALLS, st.integers(0, 100))
 def test_a_time_window_counts_what_a_list_counts(calls: list[tuple[int, bool, bool]], later: int) -> None:
     window, calls = TimeWindow(100.0), sorted(calls)

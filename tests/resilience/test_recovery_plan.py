@@ -183,7 +183,7 @@ def test_a_condition_that_raises_does_not_fit_and_is_told() -> None:
         for _ in range(2)
     ]
 )
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 40 // 100)
 def test_the_choice_is_that_of_a_naive_selection_sort(own: list[Any], common: list[Any]) -> None:
     def build(group: list[Any], label: str) -> list[RecoveryAction]:
         return [
@@ -369,7 +369,7 @@ class AnyCourse(RuleBasedStateMachine):
 
 
 TestAnyCourse = AnyCourse.TestCase
-TestAnyCourse.settings = settings(max_examples=40, stateful_step_count=20)
+TestAnyCourse.settings = settings(max_examples=settings().max_examples * 40 // 100, stateful_step_count=20)
 
 
 # The book
@@ -588,7 +588,7 @@ class AnyBook(RuleBasedStateMachine):
 
 
 TestAnyBook = AnyBook.TestCase
-TestAnyBook.settings = settings(max_examples=40, stateful_step_count=25)
+TestAnyBook.settings = settings(max_examples=settings().max_examples * 40 // 100, stateful_step_count=25)
 
 
 @pytest.mark.parametrize(

@@ -193,4 +193,4 @@ class PlanMachine(RuleBasedStateMachine):
 
 
 TestPlanMachine = PlanMachine.TestCase
-TestPlanMachine.settings = settings(max_examples=60, stateful_step_count=12)
+TestPlanMachine.settings = settings(max_examples=settings().max_examples * 60 // 100, stateful_step_count=12)
