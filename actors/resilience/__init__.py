@@ -1,7 +1,7 @@
 """What keeps calls to an unreliable world in bounds: pure machines, to which time and random numbers are arguments."""
 
-from actors.resilience.breaking.breaker import BreakerCall as BreakerCall
 from actors.resilience.breaking.breaker import CircuitBreaker as CircuitBreaker
+from actors.resilience.breaking.call import BreakerCall as BreakerCall
 from actors.resilience.breaking.config import BreakerOptions as BreakerOptions
 from actors.resilience.breaking.machine import BreakerConfig as BreakerConfig
 from actors.resilience.breaking.machine import BreakerMachine as BreakerMachine

@@ -29,6 +29,7 @@ from attrs import Attribute, define, evolve, field
 
 from actors.errors import classify
 from actors.errors.checks import kind_of, refuse
+from actors.resilience.breaking.call import BreakerCall
 from actors.resilience.breaking.config import (
     BreakerConfig,
     BreakerOptions,
@@ -44,11 +45,9 @@ from actors.resilience.breaking.verdict import (
     CallVerdict,
     Selector,
     asked_for,
-    bounded,
     default_verdict,
     in_words,
     selected,
-    words_of,
 )
 from actors.resilience.choosing import a_choice, as_tuple
 from actors.resilience.clock import Clock
@@ -56,14 +55,14 @@ from actors.resilience.hooks import complain, plain_function
 from actors.resilience.listeners import listeners as _functions
 from actors.resilience.listeners import tell
 from actors.resilience.locking import Lock, new_lock
-from actors.resilience.policy import Async, Passage, Policy, refuse_coroutine
+from actors.resilience.policy import Async, Policy, refuse_coroutine
 from actors.resilience.tally import Tally
 from actors.resilience.waiting import who_runs
 from supervisor.backoff import is_number
 from supervisor.parking import uninterrupted
 from supervisor.secrets import redact
 
-__all__ = ["BreakerCall", "CircuitBreaker"]
+__all__ = ["CircuitBreaker"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -439,55 +438,3 @@ def _named(by: str) -> str:
     if not isinstance(by, str) or not by.strip():
         raise ValueError(f'by={by!r}; expected who decides it and why, for example by="anna: exchange in maintenance"')
     return str(redact(by))[:_BY]
-
-
-class BreakerCall(Passage["BreakerCall"]):
-    """One `with` block that a breaker guards: an error that leaves it is judged as that of a function.
-
-    `fail` and `ignore` say what no error says; the last of them holds.
-    """
-
-    __slots__ = ("_breaker", "_permit", "_retry_after", "_verdict", "_words")
-
-    def __init__(self, breaker: CircuitBreaker) -> None:
-        self._breaker = breaker
-        self._permit: Permit | None = None
-        self._verdict: CallVerdict | None = None
-        self._words: str | None = None
-        self._retry_after: float | None = None
-
-    def fail(self, reason: str, retry_after: float | None = None) -> None:
-        """This call failed, though it raises nothing: the answer was an error, or too old.
-
-        Args:
-            reason: in words, for those who are refused because of it.
-            retry_after: seconds that the other side asked us to stay away, or None.
-        """
-        self._verdict = CallVerdict.FAILURE
-        self._words = words_of(reason)
-        self._retry_after = retry_after
-
-    def ignore(self) -> None:
-        """This call says nothing about the other side."""
-        self._verdict = CallVerdict.IGNORED
-
-    def enter(self) -> BreakerCall:
-        self._permit = self._breaker._machine.door or self._breaker._ask()
-        return self
-
-    def leave(self, error: BaseException | None) -> bool:
-        permit, self._permit = self._permit, None
-        if permit is None:
-            return False  # it was left before
-        breaker = self._breaker
-        if error is not None and not isinstance(error, Exception):
-            breaker._release(permit)
-        elif self._verdict is not None:
-            breaker._settle(permit, self._verdict, bounded(self._retry_after, breaker.config.hint_maximum), self._words)
-        elif error is not None:
-            breaker._ended_badly(permit, error)
-        elif breaker._machine.calm is permit:
-            breaker._calm_successes.add()
-        else:
-            breaker._settle(permit, CallVerdict.SUCCESS)
-        return False

@@ -23,6 +23,8 @@ Theory of operation:
   None when they must ask. `calm` is the same permit while a success would change nothing but a count. Both are
   single attributes, so that threads may read them without a lock.
 * Transitions are kept as values until they are drained. The shell reports them, outside of any call.
+
+The module is long because it is one machine: a transition that stood elsewhere would be missing here.
 """
 
 from __future__ import annotations
