@@ -15,6 +15,8 @@ Theory of operation:
   came after it. Whatever else happens takes the lock, with the permit of the epoch in which the call began.
 * Listeners hear of transitions in their order: one thread at a time takes them from the machine and tells them, and whoever
   comes meanwhile leaves its own to that thread.
+
+The module is long because all that takes the lock is read together: who holds it, for what, and what happens after.
 """
 
 from __future__ import annotations
