@@ -38,9 +38,9 @@ from actors.resilience.limiting.limiter import RateLimiter as RateLimiter
 from actors.resilience.limiting.limiter_machine import LimiterMachine as LimiterMachine
 from actors.resilience.limiting.limiter_machine import Reservation as Reservation
 from actors.resilience.limiting.rolling_window import RollingWindow as RollingWindow
-from actors.resilience.limiting.rolling_window import seconds_until as seconds_until
 from actors.resilience.limiting.slots import BulkheadStatistics as BulkheadStatistics
 from actors.resilience.limiting.token_bucket import TokenBucket as TokenBucket
+from actors.resilience.limiting.window import seconds_until as seconds_until
 from actors.resilience.monitoring.alerts import AlertRule as AlertRule
 from actors.resilience.monitoring.alerts import ErrorAlert as ErrorAlert
 from actors.resilience.monitoring.counts import ErrorCount as ErrorCount

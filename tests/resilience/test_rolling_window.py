@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.resilience.limiting.rolling_window import RollingWindow, seconds_until
+from actors.resilience.limiting.rolling_window import RollingWindow
+from actors.resilience.limiting.window import seconds_until
 
 TIMES = st.floats(0, 1e9)
 

@@ -19,7 +19,7 @@ from attrs import define, field, frozen
 from actors.errors import LimitReached
 from actors.resilience.clock import Clock
 from actors.resilience.limiting.limiter_machine import LimiterMachine, Reservation
-from actors.resilience.limiting.rolling_window import Window, seconds_until
+from actors.resilience.limiting.window import Window, seconds_until
 from actors.resilience.locking import new_lock
 from actors.resilience.waiting import TaskWaiter, ThreadWaiter, Waiter, in_a_loop, refuse_to_block
 from supervisor.parking import uninterrupted

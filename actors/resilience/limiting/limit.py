@@ -8,8 +8,9 @@ from typing import Any
 from attrs import Attribute, field, frozen
 
 from actors.errors.checks import count, kind_of, refuse, seconds
-from actors.resilience.limiting.rolling_window import RollingWindow, Window
+from actors.resilience.limiting.rolling_window import RollingWindow
 from actors.resilience.limiting.token_bucket import TokenBucket
+from actors.resilience.limiting.window import Window
 from supervisor.backoff import is_count
 
 __all__ = ["Limit", "LimitKind"]

@@ -18,7 +18,7 @@ import math
 from attrs import define, field
 
 from actors.resilience.limiting.line import Line
-from actors.resilience.limiting.rolling_window import Window, refuse_weight, seconds_until
+from actors.resilience.limiting.window import Window, refuse_weight, seconds_until
 
 __all__ = ["LimiterMachine", "Reservation"]
 

@@ -12,13 +12,13 @@ from typing import Self
 
 from attrs import define, field
 
-from actors.resilience.limiting.rolling_window import refuse_limit, seconds_until
+from actors.resilience.limiting.window import Window, check_limit, refuse_limit
 
 __all__ = ["TokenBucket"]
 
 
 @define
-class TokenBucket:
+class TokenBucket(Window):
     """At most `burst + limit * t / within` weight in any `t` seconds. Has the face of a `RollingWindow`.
 
     Args:
@@ -40,10 +40,7 @@ class TokenBucket:
     """What was taken since."""
 
     def __attrs_post_init__(self) -> None:
-        if self.limit < 1:
-            refuse_limit("limit", self.limit, "a weight of 1 or more, for example limit=5")
-        if not 0 < self.within < math.inf:
-            refuse_limit("within", self.within, "seconds above 0, for example within=1.0")
+        check_limit(self.limit, self.within)
         if self.burst is not None and self.burst < 1:
             refuse_limit("burst", self.burst, "a weight of 1 or more, for example burst=5, or None for the limit")
 
@@ -71,30 +68,6 @@ class TokenBucket:
         if not 1 <= weight <= self.heaviest:
             refuse_limit("weight", weight, f"1 to {self.heaviest}, the burst: no more can ever go at once")
         return max(now, self._refilled_at(self._taken + weight - self.heaviest))
-
-    def delay(self, now: float, weight: int = 1) -> float:
-        """Seconds until this weight fits; after exactly that long it does. Raises ValueError as `ready_at`."""
-        return seconds_until(self.ready_at(now, weight), now)
-
-    def try_take(self, now: float, weight: int = 1) -> float:
-        """Take this weight if it fits and return 0; else return the seconds to wait and take nothing.
-
-        Raises:
-            ValueError: as `ready_at`.
-        """
-        delay = self.delay(now, weight)
-        if not delay:
-            self.record(now, weight)
-        return delay
-
-    def observe(self, now: float, used: int) -> None:
-        """The server has counted this much by now. What we did not know of is taken from the bucket.
-
-        Less than our own count changes nothing: the server may count otherwise, or have calls still to come.
-        """
-        unknown = min(used, self.heaviest) - self.used(now)
-        if unknown > 0:
-            self.record(now, unknown)
 
     def copy(self) -> Self:
         """An independent bucket in the same state."""
