@@ -107,4 +107,4 @@ def pause(seconds: float) -> None:
     """
     if in_a_loop():
         refuse_to_block("a synchronous call", "an async function, or a worker thread (anyio.to_thread.run_sync)")
-    time.sleep(seconds)
+    time.sleep(seconds)  # the thread is the caller's, and to wait is what it asked for

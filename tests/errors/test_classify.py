@@ -419,8 +419,8 @@ class Liar(Mapping[str, object]):
 class HarmfulType(type):
     __hash__ = harm
     __eq__ = harm
-    __mro__ = property(harm)  # type: ignore[assignment]  # that is the harm
-    __name__ = property(harm)  # type: ignore[assignment]  # likewise
+    __mro__ = property(harm)  # that is the harm
+    __name__ = property(harm)  # likewise
     __instancecheck__ = __subclasscheck__ = harm
 
 

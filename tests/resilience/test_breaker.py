@@ -109,7 +109,7 @@ def test_options_win_over_a_configuration() -> None:
 
 def test_there_is_no_other_option() -> None:
     with pytest.raises(TypeError, match="failurs"):
-        CircuitBreaker("binance", failurs=3)  # type: ignore[call-arg]
+        CircuitBreaker("binance", failurs=3)
 
 
 @pytest.mark.parametrize("name", ["", None, 7])

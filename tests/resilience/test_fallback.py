@@ -189,7 +189,7 @@ async def test_on_names_classes_or_asks(source: Source) -> None:
     source.error = lost()
     with pytest.raises(ConnectFailed):
         await Fallback(value=0.0, on=(KeyError, ValidationError)).acall(source.fetch)
-    assert await Fallback(value=0.0, on=[ConnectFailed]).acall(source.fetch) == 0.0  # type: ignore[arg-type]  # as a file has it
+    assert await Fallback(value=0.0, on=[ConnectFailed]).acall(source.fetch) == 0.0  # as a file has it
     assert await Fallback(value=0.0, on=lambda error: error is source.error).acall(source.fetch) == 0.0
 
 
@@ -348,4 +348,4 @@ def test_an_object_with_an_async_call_is_async_too() -> None:
 
 def test_a_clock_is_a_function() -> None:
     with pytest.raises(SpecError, match=r"Fallback\.clock is 5; expected a function"):
-        Fallback(value=0, clock=5)  # type: ignore[arg-type]
+        Fallback(value=0, clock=5)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from actors.resilience import Hedge, RetryBudget
 from actors.resilience.hedging.plan import HedgePlan, Next
 from supervisor import SpecError
 from supervisor.testing.virtual_time import virtual_backend
+from tests.resilience.eventually import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -325,7 +325,7 @@ def test_options_that_cannot_be_meant_are_refused(options: dict[str, Any]) -> No
 
 def test_nobody_hedges_by_accident() -> None:
     with pytest.raises(TypeError, match="idempotent"):
-        Hedge(delay=1.0)  # type: ignore[call-arg]
+        Hedge(delay=1.0)
 
 
 def test_it_shows_itself() -> None:
@@ -340,13 +340,6 @@ def hanging() -> Any:
     go_on = threading.Event()
     yield go_on
     go_on.set()
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20.0
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.001)
 
 
 def in_turn(*answers: Callable[[], Any]) -> Callable[[], Any]:

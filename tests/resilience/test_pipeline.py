@@ -67,7 +67,7 @@ POLICIES: dict[str, Callable[[], Policy[Any]]] = {
     "limiter": lambda: RateLimiter(windows=(Limit(1000, 1.0),)),
     "bulkhead": lambda: Bulkhead(limit=2),
     "handler": lambda: handle_errors("fetch", "rest"),
-    "answering handler": lambda: handle_errors("fetch", "rest", fallback=None),  # type: ignore[dict-item, return-value]  # a policy
+    "answering handler": lambda: handle_errors("fetch", "rest", fallback=None),  # a policy
     "pipeline": whole,
 }
 each = pytest.mark.parametrize("make", POLICIES.values(), ids=POLICIES)
@@ -618,7 +618,7 @@ def test_policies_that_cannot_be_meant_are_refused() -> None:
     timeout = Timeout(within=1.0)
     for policies in ((), (timeout, timeout), (timeout, 5)):
         with pytest.raises(SpecError, match="Pipeline"):
-            Pipeline(*policies)  # type: ignore[arg-type]  # wrong on purpose
+            Pipeline(*policies)  # wrong on purpose
 
 
 @pytest.mark.parametrize(
@@ -653,7 +653,7 @@ def test_an_error_is_gone_when_nobody_has_it_any_more(name: str) -> None:
     payload = Payload()
     gone = weakref.ref(payload)
     error = lost()
-    error.payload = payload  # type: ignore[attr-defined]  # only errors of a class of one's own can be referred to weakly
+    error.payload = payload  # only errors of a class of one's own can be referred to weakly
     errors = [error]
     del payload, error
 

@@ -283,7 +283,7 @@ def test_a_block_that_cannot_be_entered_is_not_left(policy: Watching) -> None:
         def enter(self) -> str:
             raise ValueError("closed")
 
-    policy._passage = lambda: Closed([], "closed")  # type: ignore[method-assign]  # one that does not let in
+    policy._passage = lambda: Closed([], "closed")  # one that does not let in
     with policy_open(Watching()) as outer, pytest.raises(ValueError, match="closed"), policy:
         pass
     assert outer.log == ["enter 1", "leave 1"]

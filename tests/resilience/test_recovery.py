@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -38,6 +37,7 @@ from actors.resilience import (
     When,
 )
 from supervisor import Backoff, SpecError
+from tests.resilience.eventually import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -453,7 +453,7 @@ async def test_only_an_exception_is_recovered_from() -> None:
     recovery = Recovery(actions=[restart(nothing)])
     for error in (KeyboardInterrupt(), SystemExit(), GeneratorExit()):
         with pytest.raises(TypeError, match="expected an Exception"):
-            await recovery.recover(error)  # type: ignore[arg-type]  # what must not be done
+            await recovery.recover(error)  # what must not be done
 
 
 async def test_what_is_no_exception_leaves_an_action_untouched() -> None:
@@ -773,8 +773,7 @@ def test_eight_threads_recover_from_one_incident_once() -> None:
     for thread in threads:
         thread.start()
     assert begun.wait(30.0)
-    while recovery.statistics().joined < 7:
-        time.sleep(0.001)
+    eventually(lambda: recovery.statistics().joined == 7)
     go_on.set()
     for thread in threads:
         thread.join(30.0)

@@ -106,7 +106,7 @@ def test_the_code_of_a_foreign_error_is_the_name_of_its_type() -> None:
 
 
 def test_conditions_are_read_from_their_texts() -> None:
-    assert When(category="network", action=["retry", "wait"]) == When(  # type: ignore[arg-type]  # as a file has them
+    assert When(category="network", action=["retry", "wait"]) == When(  # as a file has them
         category=(Category.NETWORK,), action=(Action.RETRY, Action.WAIT)
     )
 
@@ -147,7 +147,8 @@ def test_what_is_ignored_has_nothing_to_run() -> None:
 
 
 def test_an_action_is_called_by_its_kind_unless_it_has_a_name() -> None:
-    assert (RecoveryAction("restart").name, RecoveryAction(RESTART, name="reconnect").name) == ("restart", "reconnect")  # type: ignore[arg-type]  # as a file has it
+    # A text is what a file has.
+    assert (RecoveryAction("restart").name, RecoveryAction(RESTART, name="reconnect").name) == ("restart", "reconnect")
 
 
 # Choosing

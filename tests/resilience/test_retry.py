@@ -1184,7 +1184,7 @@ def test_an_async_hook_is_refused(option: str) -> None:
 def test_its_options_do_not_change() -> None:
     # A function that was decorated before would not see the change.
     with pytest.raises(AttributeError):
-        retry().attempts = 5  # type: ignore[misc]  # that is the point
+        retry().attempts = 5  # that is the point
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import contextvars
 import math
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import anyio
@@ -17,6 +16,7 @@ from actors.errors import BulkheadFull, CallTimeout, Category, classify
 from actors.resilience import Deadline, LateResult, Timeout
 from supervisor import SpecError
 from supervisor.testing.virtual_time import virtual_backend
+from tests.resilience.eventually import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -312,13 +312,6 @@ def hanging() -> Any:
     go_on = threading.Event()
     yield go_on
     go_on.set()
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20.0
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.001)
 
 
 @pytest.mark.real_time
