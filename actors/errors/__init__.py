@@ -1,4 +1,7 @@
-"""Errors of a bot: what can go wrong between it and an exchange, in one vocabulary."""
+"""Errors of a bot: what can go wrong between it and an exchange, in one vocabulary.
+
+`taxonomy` draws the tree of them, `classify` judges any error, `explain` says for people what an exchange's code means.
+"""
 
 from actors.errors.base import ActorsError as ActorsError
 from actors.errors.classification import Classification as Classification

@@ -1,4 +1,18 @@
-"""What keeps calls to an unreliable world in bounds: pure machines, to which time and random numbers are arguments."""
+"""What keeps calls to an unreliable world in bounds: policies, and the pure machines that decide for them.
+
+    breaking       calls that keep failing are not made for a while         CircuitBreaker
+    retrying       what failed for a passing reason is made again           Retry, RetryBudget
+    limiting       so many in a time, and so many at once                   RateLimiter, Bulkhead
+    timeout        so many seconds and no more                              Timeout
+    substituting   something else answers                                   Fallback
+    hedging        another call of the same when the first is slow          Hedge
+    composing      several policies as one                                  Pipeline, @resilient
+    recovering     what was laid down for a failure is done, once           Recovery
+    monitoring     what goes wrong, counted, and whom to tell               ErrorMonitor
+    configuring    policies from TOML and YAML                              load_resilience
+
+`policy` says what all of them are. What an error means is in `actors.errors`.
+"""
 
 from actors.resilience.breaking.breaker import CircuitBreaker as CircuitBreaker
 from actors.resilience.breaking.call import BreakerCall as BreakerCall
