@@ -7,7 +7,6 @@ each is a thread.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextvars import copy_context
 from typing import Generic, TypeVar, cast
@@ -15,6 +14,7 @@ from typing import Generic, TypeVar, cast
 import trio
 
 from actors.errors import BulkheadFull
+from actors.resilience.locking import new_lock
 
 __all__ = ["Abandoned", "ThreadCall"]
 
@@ -32,7 +32,7 @@ class Abandoned:
     def __init__(self, name: str, limit: int) -> None:
         self._name = name
         self._limit = limit
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._running = 0
         self._late = 0
         self._late_errors = 0
@@ -93,7 +93,7 @@ class ThreadCall(Generic[R]):
         self._function = function
         self._answered = answered
         self._late = late
-        self._lock = threading.Lock()
+        self._lock = new_lock()
         self._abandoned = False
         self._over = False
         self._value: R | None = None
