@@ -6,6 +6,8 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
+import pytest
+
 from actors.errors import Action, Category, Classification, Classifier, classify
 from tests.errors.accuracy import SHOWN
 from tests.errors.classifying.ladder import LADDER
