@@ -35,7 +35,7 @@ from actors.protocol import (
     Probe,
     RequestLease,
     RequestWeight,
-    UseEndpoint,
+    UseEndpoints,
 )
 from actors.resilience import BreakerConfig, BreakerMachine, BreakerState, LimiterMachine, Permit, RollingWindow
 from actors.transport.failures import public_url
@@ -123,9 +123,9 @@ class ConnectionManager(Actor[ConnectionMessage]):
                 breaker.open_until(max(until, math.nextafter(now, math.inf)), now)
                 breaker.drain_transitions()
                 self.after(max(breaker.retry_at(now) - now, 0.0), Probe(endpoint.name), key=endpoint.name)
-        preferred = self.recall_all(UseEndpoint)
+        preferred = self.recall_all(UseEndpoints)
         for use in preferred.values():
-            self._in_force[use.role] = self._endpoints.get(use.endpoint, self._in_force[use.role])
+            self._in_force[use.role] = self._endpoints.get(use.order[0], self._in_force[use.role])
         # After a restart, holders wait for nobody: let them ask again.
         for role, endpoint in self._in_force.items():
             self.publish(ENDPOINTS, EndpointInForce(role, endpoint, self.exchange.venue))
@@ -144,7 +144,7 @@ class ConnectionManager(Actor[ConnectionMessage]):
             case Down(ref):
                 for lease in [number for number, granted in self._leases.items() if granted.holder == ref]:
                     self._drop(lease)
-            case UseEndpoint():
+            case UseEndpoints():
                 self._use(message)
             case Probe(endpoint):
                 self._probe(self._endpoints[endpoint])
@@ -246,8 +246,8 @@ class ConnectionManager(Actor[ConnectionMessage]):
         finally:
             self._report(endpoint)
 
-    def _use(self, use: UseEndpoint) -> None:
-        endpoint = self._endpoints[use.endpoint]
+    def _use(self, use: UseEndpoints) -> None:
+        endpoint = self._endpoints[use.order[0]]
         before = self._in_force[use.role]
         if before != endpoint:
             self._in_force[use.role] = endpoint

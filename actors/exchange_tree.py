@@ -13,7 +13,7 @@ from actors.errors.checks import kind_of, refuse
 from actors.feeds import feed_of
 from actors.health_monitor import HealthMonitor
 from actors.link_state import LinkLimits
-from actors.market import Feed, Subscription
+from actors.market import Subscription
 from actors.ports import Exchange, Transport
 from actors.protocol import CONNECTIONS, HEALTH, RECOVERY, STATES, STREAMS
 from actors.recovery_manager import RecoveryManager
@@ -154,9 +154,15 @@ def subscription_to(exchange: Exchange, topic: Topic[Any]) -> Subscription:
     if not isinstance(topic, Topic):
         raise SpecError("feed", topic, f"a feed, such as {_example(exchange)}")
     try:
-        feed, venue, canonical = feed_of(topic)
+        feed, option, venue, canonical = feed_of(topic)
     except ValueError:
         raise SpecError("feed", topic.key, f"a feed, such as {_example(exchange)}") from None
     if venue != exchange.venue:
         raise SpecError("feed", topic.key, f"a feed of {exchange.venue}, such as {_example(exchange)}")
-    return Subscription(exchange.instrument(canonical), Feed(feed))
+    rule = exchange.feeds.get(feed)
+    if rule is None:
+        offered = ", ".join(sorted(feed.value for feed in exchange.feeds))
+        raise SpecError("feed", topic.key, f"a feed that {venue} offers: {offered}")
+    if option not in (rule.options or ("",)):
+        raise SpecError("feed", topic.key, f"{feed.value} with one of {', '.join(rule.options) or 'no option'}")
+    return Subscription(exchange.instrument(canonical), feed, option)

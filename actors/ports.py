@@ -10,21 +10,26 @@ pass the same contract suite.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct, field
 
-from actors.market import BookDelta, BookSnapshot, InstrumentId, Quote, Subscription, Trade
+from actors.errors import ExchangeRefused
+from actors.market import BookSnapshot, Feed, InstrumentId, Level, MarketEvent, Subscription
 
 __all__ = [
     "Ack",
     "Channel",
+    "Delivery",
     "Endpoint",
     "Exchange",
+    "FeedRule",
     "Frame",
     "FrameKind",
+    "Heartbeat",
     "Inbound",
     "Limits",
     "Refusal",
@@ -71,8 +76,23 @@ class Limits(Struct, frozen=True, kw_only=True):
     weight_within: float
     max_age: float
     """A connection is cut after this long."""
-    server_ping: float
-    """The server pings at least this often; no ping for three times as long means a dead link."""
+    server_ping: float = math.inf
+    """The server pings at least this often; no ping for three times as long means a dead link. `math.inf`: it does not ping."""
+    client_ping: float = math.inf
+    """We ping this often (`Session.ping`), and no answer for as long again means a dead link. `math.inf`: we need not."""
+    spares: bool = True
+    """A connection without subscriptions is tolerated, so that one can be kept warm."""
+
+
+class FeedRule(Struct, frozen=True, kw_only=True):
+    """How an exchange serves one feed."""
+
+    options: tuple[str, ...] = ()
+    """What a subscription may say as its option, the usual one first; empty: it says nothing."""
+    numbered: bool = False
+    """Ids count up by one, so that a missing one is seen."""
+    pause: float = 60.0
+    """Seconds that it may be quiet, as long as its own pace is not known."""
 
 
 class FrameKind(StrEnum):
@@ -179,11 +199,23 @@ class Rest(Protocol):
         ...
 
 
+class Delivery(Struct, frozen=True, gc=False):
+    """Market data of one subscription, oldest first."""
+
+    subscription: Subscription
+    events: Sequence[MarketEvent]
+
+
+class Heartbeat(Struct, frozen=True):
+    """The exchange lives. It is no data."""
+
+
 class Ack(Struct, frozen=True):
     """The exchange confirmed a request of ours."""
 
-    request_id: int
+    request_id: int | None
     subscriptions: tuple[Subscription, ...]
+    """What is subscribed by it; none, where it was an unsubscription."""
 
 
 class Refusal(Struct, frozen=True):
@@ -199,7 +231,7 @@ class ShutdownNotice(Struct, frozen=True):
     """The exchange announced that it will close this connection soon."""
 
 
-Inbound = Trade | Quote | BookDelta | Ack | Refusal | ShutdownNotice | None
+Inbound = Delivery | Heartbeat | Ack | Refusal | ShutdownNotice | None
 """What a frame can mean. None: nothing that concerns us (an answer nobody waits for)."""
 
 
@@ -216,6 +248,10 @@ class Session(Protocol):
 
     def unsubscribe(self, subscriptions: Sequence[Subscription]) -> Sequence[str]:
         """The frames that give these up. What still arrives of them is ignored."""
+        ...
+
+    def ping(self) -> str | None:
+        """The frame that asks for a sign of life; None: a ping of the WebSocket protocol does."""
         ...
 
     def receive(self, frame: Frame) -> Inbound:
@@ -238,6 +274,11 @@ class Exchange(Protocol):
 
     @property
     def limits(self) -> Limits: ...
+
+    @property
+    def feeds(self) -> Mapping[Feed, FeedRule]:
+        """What it offers, and how."""
+        ...
 
     @property
     def endpoints(self) -> Sequence[Endpoint]:
@@ -268,10 +309,52 @@ class Exchange(Protocol):
         """Native symbols that can be subscribed. Raises ExchangeRefused or BadFrame."""
         ...
 
-    def snapshot_request(self, instrument: InstrumentId) -> RestRequest:
-        """Asks for a whole book."""
+    def snapshot_request(self, instrument: InstrumentId) -> RestRequest | None:
+        """Asks for a whole book; None: the stream itself sends one after each subscription."""
         ...
 
     def parse_snapshot(self, instrument: InstrumentId, response: RestResponse) -> BookSnapshot:
         """Raises ExchangeRefused or BadFrame."""
+        ...
+
+    def checksum(self, bids: Sequence[Level], asks: Sequence[Level]) -> int | None:
+        """The exchange's checksum of a book with these levels, best first; None: it has none."""
+        ...
+
+    def fill_request(self, subscription: Subscription, after_id: int, before_id: int) -> RestRequest | None:
+        """Asks for events of a numbered feed from `after_id + 1` on, as many as come in one answer; None: it cannot be asked.
+
+        `before_id` is the first that we have again.
+        """
+        ...
+
+    def parse_fill(self, subscription: Subscription, response: RestResponse) -> Sequence[MarketEvent]:
+        """Oldest first. Raises ExchangeRefused or BadFrame."""
+        ...
+
+    def poll_request(self, subscription: Subscription, after_id: int | None) -> RestRequest | None:
+        """Asks for what this subscription would deliver; None: it cannot be asked.
+
+        `after_id` is the last id that we have, None without one.
+        """
+        ...
+
+    def parse_poll(self, subscription: Subscription, response: RestResponse) -> Sequence[MarketEvent]:
+        """Oldest first; of a whole book one BookSnapshot. Raises ExchangeRefused or BadFrame."""
+        ...
+
+    def time_request(self) -> RestRequest | None:
+        """Asks for the exchange's clock; None: it cannot be asked."""
+        ...
+
+    def parse_time(self, response: RestResponse) -> int:
+        """Milliseconds since 1970. Raises ExchangeRefused or BadFrame."""
+        ...
+
+    def refusal(self, response: RestResponse) -> ExchangeRefused | None:
+        """The error that an answer is, whatever its status; None: it is none."""
+        ...
+
+    def used_weight(self, response: RestResponse) -> int | None:
+        """What our address has spent within the exchange's window; None where the answer does not say."""
         ...

@@ -22,7 +22,7 @@ from actors.protocol import (
     LinkStates,
     StateMessage,
     Tick,
-    UseEndpoint,
+    UseEndpoints,
 )
 from supervisor import Actor, Message
 
@@ -149,7 +149,7 @@ class StateManager(Actor[StateMessage]):
         self.remember(_InForce(best, since, broken), key=role.value)
         if best != before:
             self.context.log.warning("endpoint in force", role=role.value, before=before, after=best)
-            self.lookup(CONNECTIONS).tell(UseEndpoint(role, best))
+            self.lookup(CONNECTIONS).tell(UseEndpoints(role, (best,)))
 
     def _of(self, role: Role) -> list[Endpoint]:
         return [endpoint for endpoint in self.exchange.endpoints if endpoint.role is role]

@@ -29,8 +29,8 @@ from actors.errors import BadFrame
 from actors.feeds import feed_topic
 from actors.link import Link
 from actors.link_state import LinkEvent
-from actors.market import BookDelta, BookSnapshot, Disconnected, Feed, Gap, Quote, Rejected, Resumed, Subscription, Trade
-from actors.ports import Endpoint, Exchange, Frame, Refusal, Role, Session, ShutdownNotice, Transport
+from actors.market import BookDelta, BookSnapshot, Disconnected, Feed, Gap, MarketEvent, Quote, Rejected, Resumed, Subscription, Trade
+from actors.ports import Delivery, Endpoint, Exchange, Frame, Refusal, Role, Session, ShutdownNotice, Transport
 from actors.protocol import (
     CONNECTIONS,
     ENDPOINTS,
@@ -211,21 +211,24 @@ class Stream(Actor[StreamMessage]):
         except BadFrame as error:
             self._count_bad(error)
             return
-        if isinstance(event, Trade):
+        if isinstance(event, Delivery):
             self._last_data = frame.arrived
-            self._deliver_trade(event)
-        elif isinstance(event, Quote):
-            self._last_data = frame.arrived
-            route = self._quotes.get(event.instrument.native)
-            if route is not None:
-                self._deliver(route, event, event.received)
-        elif isinstance(event, BookDelta):
-            self._last_data = frame.arrived
-            self._deliver_delta(event)
+            for one in event.events:
+                self._take(one)
         elif isinstance(event, Refusal):
             self._refused(session, event)
         elif isinstance(event, ShutdownNotice):
             self._link.cut("the exchange announced that it will close the connection")
+
+    def _take(self, event: MarketEvent) -> None:
+        if isinstance(event, Trade):
+            self._deliver_trade(event)
+        elif isinstance(event, Quote):
+            route = self._quotes.get(event.instrument.native)
+            if route is not None:
+                self._deliver(route, event, event.received)
+        elif isinstance(event, BookDelta):
+            self._deliver_delta(event)
 
     # ---- delivery
 

@@ -25,7 +25,7 @@ FLOORS = {
         "testing commands __init__",
     ),
     "actors": (
-        "errors resilience market feeds reconnection link_state vitals book stream_options",
+        """errors resilience market feeds reconnection link_state vitals book stream_options alert_rules analysis incidents""",
         "ports protocol link transport exchanges",
         "connection_manager state_manager health_monitor recovery_worker recovery_manager route stream stream_manager",
         "exchange_tree bot_tree",

@@ -14,30 +14,10 @@ from msgspec import Struct
 
 from actors.simulator.symbols import Symbol
 
-__all__ = ["HISTORY", "Depth", "Market", "MarketMessage", "PriceLevel", "RecentTrade"]
-
-HISTORY = 1000
-"""Trades kept per symbol for `/api/v3/trades`."""
+__all__ = ["BestPrices", "BookChange", "Content", "Depth", "Market", "MarketMessage", "PriceLevel", "RecentTrade"]
 
 PriceLevel = tuple[str, str]
 """Price and quantity as they stand on the wire."""
-
-
-class MarketMessage(Struct, frozen=True, gc=False):
-    time: float
-    """Market seconds since the market's start."""
-    stream: str
-    """`btcusdt@trade`."""
-    data: bytes
-    """The JSON of the event, without the combined streams' envelope."""
-
-
-class Depth(Struct, frozen=True):
-    """A book at one id, best levels first."""
-
-    last_id: int
-    bids: list[PriceLevel]
-    asks: list[PriceLevel]
 
 
 class RecentTrade(Struct, frozen=True, gc=False):
@@ -46,6 +26,50 @@ class RecentTrade(Struct, frozen=True, gc=False):
     quantity: str
     time_ms: int
     buyer_is_maker: bool
+    aggregate_id: int
+    """Of the taker's order at this price, of which this is one fill; they count up by one."""
+    ends: bool = True
+    """Whether it is the last fill of its aggregate."""
+
+
+class BestPrices(Struct, frozen=True, gc=False):
+    update_id: int
+    bid: PriceLevel
+    ask: PriceLevel
+
+
+class BookChange(Struct, frozen=True):
+    """Every update from `first_id` to `last_id`: the final quantity of each level that changed; 0 for one that is gone."""
+
+    time_ms: int
+    first_id: int
+    last_id: int
+    bids: Sequence[PriceLevel]
+    asks: Sequence[PriceLevel]
+
+
+Content = RecentTrade | BestPrices | BookChange
+
+
+class MarketMessage(Struct, frozen=True, gc=False):
+    time: float
+    """Market seconds since the market's start."""
+    stream: str
+    """Binance's name of it, `btcusdt@trade`."""
+    data: bytes
+    """Binance's JSON of the event, without the combined streams' envelope."""
+    native: str = ""
+    """`BTCUSDT`."""
+    content: Content | None = None
+    """What it says, for other dialects and for what is derived from it; None: nothing that is known here."""
+
+
+class Depth(Struct, frozen=True):
+    """A book at one id, best levels first."""
+
+    last_id: int
+    bids: list[PriceLevel]
+    asks: list[PriceLevel]
 
 
 class Market(Protocol):
@@ -79,6 +103,10 @@ class Market(Protocol):
         """The best levels now; None while the book is not known, or for an unknown symbol."""
         ...
 
-    def trades(self, native: str, limit: int) -> list[RecentTrade]:
-        """The latest trades, oldest first."""
+    def history(self, native: str) -> TradeHistory:
+        """The trades of a symbol so far; an empty one for an unknown symbol."""
+        ...
+
+    def plays(self, stream: str) -> bool:
+        """Whether it brings this stream itself, so that nothing may be derived for it."""
         ...

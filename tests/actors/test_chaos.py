@@ -10,9 +10,9 @@ import anyio
 import pytest
 
 from actors.feeds import books, quotes, trades
-from actors.market import Book, Disconnected, Feed, Gap, Quote, Resumed, Trade
+from actors.market import Book, Disconnected, Gap, Quote, Resumed, Trade
 from supervisor.testing import crash, kill
-from tests.actors.exchange import Bot, FakeExchange, no_answer, running, stream_of
+from tests.actors.exchange import SUFFIXES, Bot, FakeExchange, no_answer, running, stream_of
 
 pytestmark = pytest.mark.anyio
 
@@ -60,7 +60,7 @@ FAULTS: list[Callable[[Bot, random.Random], object]] = [
     lambda bot, choose: setattr(bot.exchange, "drops", choose.choice(bot.exchange.stream_urls)),
     lambda bot, choose: setattr(bot.exchange, "answer", no_answer),
     lambda bot, choose: setattr(bot.exchange, "behind", 5),
-    lambda bot, choose: bot.exchange.muted.add(stream_of(choose.choice(bot.exchange.symbols), choose.choice(list(Feed)))),
+    lambda bot, choose: bot.exchange.muted.add(stream_of(choose.choice(bot.exchange.symbols), choose.choice(list(SUFFIXES)))),
     lambda bot, choose: heal(bot),
     lambda bot, choose: heal(bot),
     end_someone,

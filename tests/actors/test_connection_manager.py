@@ -22,7 +22,7 @@ from actors.protocol import (
     LeaseOutcome,
     RequestLease,
     RequestWeight,
-    UseEndpoint,
+    UseEndpoints,
 )
 from supervisor import Actor, ActorSpec, MemoryStore, Name
 from supervisor.testing import await_restart, crash, kill
@@ -237,11 +237,11 @@ async def test_a_probe_leaves_no_connection_open() -> None:
 async def test_an_endpoint_that_is_put_out_of_use_while_its_breaker_is_open_is_probed_too() -> None:
     async with running(feeds=[], beside=BESIDE) as bot:
         manager = bot.venue.ref(CONNECTIONS)
-        manager.tell(UseEndpoint(Role.STREAM, "stream-2"))
+        manager.tell(UseEndpoints(Role.STREAM, ("stream-2",)))
         await break_it(bot)
         await anyio.sleep(6.0)
-        manager.tell(UseEndpoint(Role.STREAM, "stream-2"))
-        manager.tell(UseEndpoint(Role.STREAM, "stream-1"))
+        manager.tell(UseEndpoints(Role.STREAM, ("stream-2",)))
+        manager.tell(UseEndpoints(Role.STREAM, ("stream-1",)))
         await anyio.sleep(1.0)
         assert [dial.url for dial in bot.exchange.transport.dials] == ["wss://two/stream"]
 

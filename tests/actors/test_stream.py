@@ -25,7 +25,7 @@ from actors.protocol import (
     SetSubscriptions,
     StreamStatus,
     Unwant,
-    UseEndpoint,
+    UseEndpoints,
     Want,
 )
 from supervisor import Backoff
@@ -600,7 +600,7 @@ async def test_an_endpoint_that_comes_into_force_during_a_dial_is_tried_as_soon_
     exchange.transport.refuse(url="wss://one")
     async with running(exchange, feeds=[trades(BTC)], options=slow, wait=False) as bot:
         await anyio.sleep(5.0)
-        bot.venue.ref(CONNECTIONS).tell(UseEndpoint(Role.STREAM, "stream-2"))
+        bot.venue.ref(CONNECTIONS).tell(UseEndpoints(Role.STREAM, ("stream-2",)))
         await until(lambda: len(exchange.transport.dials) == 2, within=15.5)
         assert exchange.transport.dials[1].url == "wss://two/stream"
 

@@ -333,7 +333,7 @@ def test_a_feed_of_what_is_not_written_as_an_instrument_is_refused_at_once(text:
 
 @pytest.mark.parametrize("make", [trades, quotes, books])
 def test_a_topic_says_what_it_is_a_feed_of(make: Callable[[str], Topic[Any]]) -> None:
-    feed, venue, canonical = feed_of(make("binance:BTC/USDT"))
+    feed, _, venue, canonical = feed_of(make("binance:BTC/USDT"))
     assert (feed, venue, canonical) == (Feed(make.__name__.replace("books", "book")), "binance", "BTC/USDT")
 
 

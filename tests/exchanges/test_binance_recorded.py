@@ -8,19 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from actors.exchanges.binance import Binance, BinanceSession
-from actors.market import BookDelta, BookSnapshot, Feed, InstrumentId, Quote, Subscription, Trade
-from actors.ports import Frame, Inbound, RestResponse
+from actors.market import BookDelta, BookSnapshot, Feed, InstrumentId, MarketEvent, Quote, Subscription, Trade
+from actors.ports import Delivery, Frame, Inbound, RestResponse
 
 BINANCE = Binance.testnet()
 
 
-def events(session: BinanceSession, payloads: Iterator[bytes]) -> Iterator[Inbound]:
-    return (session.receive(Frame(payload, 0.0)) for payload in payloads)
+def events(session: BinanceSession, payloads: Iterator[bytes]) -> Iterator[Inbound | MarketEvent]:
+    for payload in payloads:
+        inbound = session.receive(Frame(payload, 0.0))
+        yield inbound.events[0] if isinstance(inbound, Delivery) else inbound
 
 
 def session_for(*instruments: InstrumentId) -> BinanceSession:
     session = BINANCE.session()
-    session.subscribe([Subscription(i, feed) for i in instruments for feed in Feed])
+    session.subscribe([Subscription(i, feed) for i in instruments for feed in (Feed.TRADES, Feed.QUOTES, Feed.BOOK)])
     return session
 
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from actors.errors import BadFrame
 from actors.exchanges.binance import Binance, BinanceSession
 from actors.exchanges.binance.session import UNANSWERED
-from actors.market import BookDelta, Feed, Quote, Subscription, Trade
-from actors.ports import Ack, Frame, Inbound, Refusal, Session, ShutdownNotice
+from actors.market import BookDelta, Feed, MarketEvent, Quote, Subscription, Trade
+from actors.ports import Ack, Delivery, Frame, Inbound, Refusal, Session, ShutdownNotice
 
 BTC = Binance.testnet().instrument("BTC/USDT")
 ETH = Binance.testnet().instrument("ETH/USDT")
-ALL = [Subscription(BTC, feed) for feed in Feed]
+ALL = [Subscription(BTC, feed) for feed in (Feed.TRADES, Feed.QUOTES, Feed.BOOK)]
 
 TRADE = (
     b'{"stream":"btcusdt@trade","data":{"e":"trade","E":1672515782136,"s":"BTCUSDT","t":12345,'
@@ -45,8 +45,17 @@ def subscribed(*subscriptions: Subscription) -> BinanceSession:
     return session
 
 
-def decoded(payload: bytes) -> Inbound:
-    return subscribed().receive(frame(payload))
+def received(session: BinanceSession, payload: bytes) -> Inbound | MarketEvent:
+    """What a frame means; of data, the one event in it."""
+    inbound = session.receive(frame(payload))
+    if isinstance(inbound, Delivery):
+        (event,) = inbound.events
+        return event
+    return inbound
+
+
+def decoded(payload: bytes) -> Inbound | MarketEvent:
+    return received(subscribed(), payload)
 
 
 def request(text: str) -> tuple[str, list[str], int]:
@@ -164,7 +173,7 @@ def test_a_late_refusal_leaves_what_was_asked_for_again_since() -> None:
     session.subscribe(ALL)
     session.receive(frame(b'{"code":2,"msg":"no","id":1}'))
 
-    assert isinstance(session.receive(frame(TRADE)), Trade)
+    assert isinstance(received(session, TRADE), Trade)
 
 
 def test_what_was_given_up_is_ignored_from_then_on() -> None:
@@ -174,7 +183,7 @@ def test_what_was_given_up_is_ignored_from_then_on() -> None:
     assert request(text) == ("UNSUBSCRIBE", ["btcusdt@trade"], 2)
     assert session.receive(frame(TRADE)) is None
     assert session.receive(frame(b'{"result":null,"id":2}')) == Ack(2, ())
-    assert isinstance(session.receive(frame(QUOTE)), Quote)
+    assert isinstance(received(session, QUOTE), Quote)
 
 
 def test_requests_that_are_never_answered_do_not_pile_up() -> None:
@@ -246,7 +255,7 @@ def test_what_cannot_be_used_is_a_bad_frame_and_the_session_goes_on(payload: byt
 
     with pytest.raises(BadFrame):
         session.receive(frame(payload))
-    assert isinstance(session.receive(frame(TRADE)), Trade)
+    assert isinstance(received(session, TRADE), Trade)
 
 
 def test_a_bad_frame_says_which_kind_of_bad() -> None:

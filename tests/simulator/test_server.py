@@ -14,7 +14,7 @@ from websockets.exceptions import InvalidStatus
 from actors.errors import RecordingError
 from actors.exchanges.binance import Binance
 from actors.market import BookDelta, Feed, Quote, Subscription, Trade
-from actors.ports import Frame, RestResponse
+from actors.ports import Delivery, Frame, RestResponse
 from actors.simulator import Control, SimulatorError, Started
 from tests.simulator.support import PATIENCE, connected, get, simulator
 
@@ -199,10 +199,11 @@ async def book_check(running: Started, canonical: str, wanted: int) -> tuple[int
     asks: dict[Decimal, Decimal] = {}
     book_id = compared = 0
     async with connected(binance.stream_url(binance.endpoints[0])) as client:
-        for text in session.subscribe([Subscription(instrument, feed) for feed in Feed]):
+        for text in session.subscribe([Subscription(instrument, feed) for feed in (Feed.TRADES, Feed.QUOTES, Feed.BOOK)]):
             await client.send_text(text.encode())
         while compared < wanted:
-            match session.receive(Frame(await client.next_text(), 0.0)):
+            inbound = session.receive(Frame(await client.next_text(), 0.0))
+            match inbound.events[0] if isinstance(inbound, Delivery) else inbound:
                 case Quote() as quote:
                     quotes[quote.update_id] = (quote.bid, quote.bid_quantity, quote.ask, quote.ask_quantity)
                 case Trade(id=number):

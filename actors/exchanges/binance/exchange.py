@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from attrs import field, frozen
 
 from actors.exchanges.binance import rest, symbols
 from actors.exchanges.binance.session import BinanceSession
-from actors.market import BookSnapshot, InstrumentId
-from actors.ports import Endpoint, Limits, RestRequest, RestResponse, Role
+from actors.errors import ExchangeRefused
+from actors.market import BookSnapshot, Feed, InstrumentId, Level, MarketEvent, Subscription
+from actors.ports import Endpoint, FeedRule, Limits, RestRequest, RestResponse, Role
 
 __all__ = ["LIMITS", "Binance"]
 
@@ -27,6 +28,12 @@ LIMITS = Limits(
     max_age=86_400.0,
     server_ping=20.0,
 )
+
+FEEDS = {
+    Feed.TRADES: FeedRule(numbered=True, pause=60.0),
+    Feed.QUOTES: FeedRule(pause=15.0),
+    Feed.BOOK: FeedRule(pause=15.0),
+}
 
 _STREAM_URLS = (
     "wss://stream.binance.com:9443",
@@ -153,6 +160,46 @@ class Binance:
             BadFrame: the answer is not readable.
         """
         return rest.parse_depth(instrument, response)
+
+    @property
+    def feeds(self) -> Mapping[Feed, FeedRule]:
+        """What it offers, and how."""
+        return FEEDS
+
+    def checksum(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
+        """Binance has none."""
+
+    def fill_request(self, subscription: Subscription, after_id: int, before_id: int) -> RestRequest | None:
+        """Not yet."""
+        return None
+
+    def parse_fill(self, subscription: Subscription, response: RestResponse) -> Sequence[MarketEvent]:
+        """Not yet."""
+        return ()
+
+    def poll_request(self, subscription: Subscription, after_id: int | None) -> RestRequest | None:
+        """Not yet."""
+        return None
+
+    def parse_poll(self, subscription: Subscription, response: RestResponse) -> Sequence[MarketEvent]:
+        """Not yet."""
+        return ()
+
+    def time_request(self) -> RestRequest | None:
+        """Asks for the exchange's clock."""
+        return rest.SERVER_TIME
+
+    def parse_time(self, response: RestResponse) -> int:
+        """Milliseconds since 1970. Raises ExchangeRefused or BadFrame."""
+        return rest.parse_server_time(response)
+
+    def refusal(self, response: RestResponse) -> ExchangeRefused | None:
+        """The error that an answer is; None: it is none."""
+        return rest.refusal(response)
+
+    def used_weight(self, response: RestResponse) -> int | None:
+        """What our address has spent in the running minute; None where the answer does not say."""
+        return rest.used_weight(response)
 
 
 def _endpoints(role: Role, urls: Sequence[str], schemes: tuple[str, ...]) -> list[Endpoint]:

@@ -26,6 +26,7 @@ __all__ = [
     "parse_depth",
     "parse_server_time",
     "parse_trading_symbols",
+    "refusal",
     "used_weight",
 ]
 
@@ -107,15 +108,19 @@ def used_weight(response: RestResponse) -> int | None:
 
 
 def _parse(response: RestResponse, wanted: type[T]) -> T:
-    if response.status != HTTPStatus.OK:
-        raise _refusal(response)
+    refused = refusal(response)
+    if refused is not None:
+        raise refused
     try:
         return msgspec.json.decode(response.body, type=wanted)
     except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
         raise BadFrame(f"not the answer that was asked for: {exc}", response.body) from exc
 
 
-def _refusal(response: RestResponse) -> ExchangeRefused:
+def refusal(response: RestResponse) -> ExchangeRefused | None:
+    """The error that an answer is; None: it is none."""
+    if response.status == HTTPStatus.OK:
+        return None
     retry_after = _seconds(response.headers.get("retry-after", ""))
     try:
         error = msgspec.json.decode(response.body, type=ErrorEnvelope)

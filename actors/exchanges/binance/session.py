@@ -27,8 +27,8 @@ from actors.exchanges.binance.streams import (
     decoder_of,
     stream_name,
 )
-from actors.market import InstrumentId, Subscription
-from actors.ports import Ack, Frame, Inbound, Refusal, ShutdownNotice
+from actors.market import Subscription
+from actors.ports import Ack, Delivery, Frame, Inbound, Refusal, ShutdownNotice
 
 __all__ = ["BATCH", "UNANSWERED", "BinanceSession"]
 
@@ -62,8 +62,8 @@ class BinanceSession:
     batch: int = field(default=BATCH, kw_only=True)
     _next_id: int = field(default=1, init=False)
     _waiting: dict[int, _Request] = field(factory=dict, init=False)
-    # {stream: (instrument, decode)}: all that the hot path needs, in one look.
-    _streams: dict[str, tuple[InstrumentId, Decode]] = field(factory=dict, init=False)
+    # {stream: (subscription, decode)}: all that the hot path needs, in one look.
+    _streams: dict[str, tuple[Subscription, Decode]] = field(factory=dict, init=False)
     # {stream: id of the request that asked for it}: a late refusal must not take away what was asked for since.
     _asked: dict[str, int] = field(factory=dict, init=False)
 
@@ -74,7 +74,7 @@ class BinanceSession:
         frames = []
         for part in _parts(new, self.batch):
             for name, subscription in part.items():
-                self._streams[name] = (subscription.instrument, decoder_of(subscription.feed))
+                self._streams[name] = (subscription, decoder_of(subscription.feed))
                 self._asked[name] = self._next_id
             frames.append(self._request("SUBSCRIBE", part))
         return frames
@@ -87,6 +87,9 @@ class BinanceSession:
             del self._streams[name], self._asked[name]
         return [self._request("UNSUBSCRIBE", part) for part in _parts(known, self.batch)]
 
+    def ping(self) -> None:
+        """Binance pings; nothing is asked of us."""
+
     def receive(self, frame: Frame) -> Inbound:
         """Decode one text frame. The Ack of an unsubscription names no subscription: none came to life.
 
@@ -98,14 +101,14 @@ class BinanceSession:
             target = self._streams.get(envelope.stream)
             if target is None:
                 return self._other(envelope, frame.payload)
-            instrument, decode = target
+            subscription, decode = target
             event = decode(envelope.data)
         # RecursionError: nested a few hundred deep, which is no frame either.
         except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
             raise BadFrame(_reason(exc), frame.payload) from exc
-        force_setattr(event, "instrument", instrument)
+        force_setattr(event, "instrument", subscription.instrument)
         force_setattr(event, "received", frame.arrived)
-        return event
+        return Delivery(subscription, (event,))
 
     def _other(self, envelope: Envelope, payload: bytes) -> Inbound:
         if envelope.stream:

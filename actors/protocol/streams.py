@@ -1,0 +1,111 @@
+"""What a Stream and the StreamManager are told and asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from actors.market import BookSnapshot, InstrumentId, MarketEvent, Rejected, Subscription
+from supervisor import Message, Request
+
+__all__ = [
+    "ApplyFill",
+    "ApplySnapshot",
+    "BookInStep",
+    "LastKnown",
+    "Renew",
+    "Repeat",
+    "Resubscribe",
+    "SetSubscriptions",
+    "StreamOf",
+    "StreamStatus",
+    "Subscriptions",
+    "Tick",
+    "Unwant",
+    "Want",
+]
+
+
+class Tick(Message, frozen=True):
+    """Time to look after things."""
+
+
+class SetSubscriptions(Message, frozen=True):
+    """Subscribe to these, and to nothing else."""
+
+    subscriptions: tuple[Subscription, ...]
+
+
+class ApplySnapshot(Request[bool], frozen=True):
+    """Here is a snapshot; True: the book is in step, False: it is older than what has been seen, fetch another."""
+
+    snapshot: BookSnapshot
+
+
+class ApplyFill(Request[bool], frozen=True):
+    """Here are events that were missing, oldest first; True: the hole is closed, or nobody waits for it any more.
+
+    False: some are still missing; fetch from the last of these on.
+    """
+
+    subscription: Subscription
+    events: tuple[MarketEvent, ...]
+    last: bool = False
+    """There is no more to come: what is still missing is a Gap."""
+
+
+class Resubscribe(Request[bool], frozen=True):
+    """Ask the exchange for this subscription anew, alone; True: it is on its way, or nobody wants it."""
+
+    subscription: Subscription
+
+
+class BookInStep(Request[bool], frozen=True):
+    """Whether this instrument's book is in step, or not wanted."""
+
+    instrument: InstrumentId
+
+
+class Renew(Message, frozen=True):
+    """Give the connection up and make another, by hand-over if the present one still delivers."""
+
+    reason: str
+
+
+class LastKnown(Request[MarketEvent | None], frozen=True):
+    """What was delivered last for this subscription."""
+
+    subscription: Subscription
+
+
+class StreamStatus(Request[dict[str, Any]], frozen=True):
+    """How a stream is doing, for people."""
+
+
+class Want(Request[tuple[Rejected, ...]], frozen=True):
+    """Subscribe to these too. Answers which of them the exchange does not have; the others are on their way.
+
+    Wanting is counted: what two want is given up when both have said `Unwant`. What the exchange does not have is said on the
+    feed's topic too, every 10 s for who subscribes later, and delivered once it is listed.
+    """
+
+    subscriptions: tuple[Subscription, ...]
+
+
+class Unwant(Message, frozen=True):
+    """Subscribe to these no longer, as far as whoever says it is concerned."""
+
+    subscriptions: tuple[Subscription, ...]
+
+
+class Repeat(Message, frozen=True):
+    """Time to say again what was rejected."""
+
+
+class Subscriptions(Request[tuple[Subscription, ...]], frozen=True):
+    """All that is wanted."""
+
+
+class StreamOf(Request[str], frozen=True):
+    """The name of the stream that serves this subscription; empty: none does."""
+
+    subscription: Subscription
