@@ -5,10 +5,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: demo test check bench bench-smoke bench-peers bench-report lowest soak semantics mutants clean
+.PHONY: demo resilience test check bench bench-smoke bench-peers bench-report lowest soak semantics mutants clean
 
 demo: $(VENV)/installed
 	@$(BIN)/oneforone demo $(ARGS)
+
+# Four faults, done to a bot of ours, and to ccxt and python-binance where they are installed. Some seven minutes.
+resilience: $(VENV)/installed
+	@$(BIN)/oneforone resilience $(ARGS)
 
 # On all cores; `make test ARGS="-n 0 -x"` runs one after the other.
 test: $(VENV)/installed-dev

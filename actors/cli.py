@@ -19,6 +19,7 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from actors.demo import DemoConfig, run_demo
+from actors.drills.command import resilience
 from actors.errors import ActorsError
 from actors.explain_command import explain_error
 from actors.simulator.command import simulate
@@ -40,6 +41,7 @@ app = App(
     version=lambda: version("oneforone"),
 )
 app.command(simulate)
+app.command(resilience)
 app.command(check)
 app.command(tree)
 app.command(doctor)

@@ -1,64 +1,79 @@
-"""Stream: one connection's worth of market data. It owns its socket, lives through its loss, and lets no hole pass in silence.
+"""Stream: one connection's worth of market data. It owns its sockets, lives through their loss, and passes no hole in silence.
 
     Connecting ──▶ Live ──▶ Disconnected ──▶ Connecting ...      one life, however long the outage
 
 Its promise: after an abort every subscription delivers again. It remembers what it is subscribed to, so a new life after a
-crash does the same. It watches silence: a connection on which nothing arrives is cut, a subscription that is quiet among lively
-ones is asked for again alone, and each time that was of no use it waits longer. An exchange that pings is not blamed for it.
-Books are kept by `book.BookSync`; what needs a snapshot is told to the RecoveryManager.
+crash does the same. The way to the exchange is `link`; what becomes of an event is `delivery`, where the rules stand: what is
+silence, what consumers are told, how holes in numbered events are filled, how a book is kept in step.
 
 Data goes from the socket to the topics in the reading task, without passing the mailbox: the mailbox is for what others want of
-the stream.
-
-What consumers are told, once per hole and subscription: Disconnected, then nothing, then Resumed, then Gap where ids say what
-is missing, then data. A hole without Disconnected is a Gap alone. The time before the first data is no hole, unless no
-connection can be opened: then it is Disconnected as well.
+the stream. While the protocol fallback is in force, it is polled besides.
 """
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 from attrs import define, field
-from msgspec import structs
 
-from actors.book import Applied, BookSync, Desynchronised, LocalBook, Stale, Synced, SyncState
+from actors.delivery.line import Hole
+from actors.delivery.numbered import NumberedRoute
+from actors.delivery.route import Route
+from actors.delivery.routes import Routes
+from actors.delivery.watch import AskAnew, Cut, Pulse, judge, next_look
 from actors.errors import BadFrame
-from actors.feeds import feed_topic
-from actors.link import Link
+from actors.link import Link, LinkOptions
+from actors.link_connection import LinkConnection
 from actors.link_state import LinkEvent
-from actors.market import BookDelta, BookSnapshot, Disconnected, Feed, Gap, MarketEvent, Quote, Rejected, Resumed, Subscription, Trade
-from actors.ports import Delivery, Endpoint, Exchange, Frame, Refusal, Role, Session, ShutdownNotice, Transport
+from actors.market import InstrumentId, MarketEvent, Subscription
+from actors.poller import Poller
+from actors.ports import Ack, Delivery, Endpoint, Exchange, Frame, Heartbeat, Refusal, Role, ShutdownNotice, Transport
 from actors.protocol import (
     CONNECTIONS,
     ENDPOINTS,
+    FALLBACKS,
     HEALTH,
+    LEASES,
     RECOVERY,
     STATES,
+    ApplyFill,
     ApplySnapshot,
     BookIncident,
+    BookInStep,
     EndpointInForce,
+    FallbackKind,
+    FallbackMoved,
+    LastKnown,
+    LinkQuality,
     LinkReport,
+    Look,
+    ManagerStarted,
+    Pressure,
+    PressureKind,
+    Renew,
+    Resubscribe,
+    SayStale,
     SetSubscriptions,
     StreamMessage,
     StreamStatus,
     Tick,
-    Vitals,
+    TradesMissing,
 )
 from actors.reconnection import Reconnection
-from actors.route import Route
-from actors.stream_options import SILENCE, StreamOptions
-from actors.vitals import Reading, Vital
+from actors.rest_gate import OpenRest
+from actors.stream_options import StreamOptions
+from actors.stream_vitals import StreamVitals
 from supervisor import Actor, Message
 
 __all__ = ["FloodOfBadFrames", "Stream"]
 
-REPEATED = 1_000
-"""A trade's id that is further behind than this is no repetition: the exchange has begun anew."""
-PINGS_MISSED = 3
-"""Times the interval of the exchange's pings without any: the connection is dead."""
+LATE: Final = 0.5
+"""Seconds after its time at which a look comes late."""
+POLICY_VIOLATION: Final = 1008
+CURSORS_LAST: Final = 300.0
+"""Seconds after which the ids of an earlier life are of no use: what was missed since is more than anyone would fill."""
 
 
 class FloodOfBadFrames(RuntimeError):
@@ -67,6 +82,14 @@ class FloodOfBadFrames(RuntimeError):
 
 class _Remembered(Message, frozen=True):
     subscriptions: tuple[Subscription, ...]
+
+
+class _Cursors(Message, frozen=True):
+    """Where numbered feeds were, so that a later life sees what it has missed."""
+
+    ids: dict[str, int]
+    at: float
+    """In seconds since 1970: the loop's clock means nothing to the next process."""
 
 
 @define(eq=False)
@@ -78,37 +101,33 @@ class Stream(Actor[StreamMessage]):
         transport: opens channels.
         subscriptions: what to subscribe to, until told otherwise.
         options: how patient it is.
+        open_rest: makes the REST client for polling; None: it cannot poll.
     """
 
     exchange: Exchange
     transport: Transport
     subscriptions: tuple[Subscription, ...] = ()
     options: StreamOptions = field(factory=StreamOptions)
-    _routes: dict[Subscription, Route] = field(init=False, factory=dict)
-    _trades: dict[str, Route] = field(init=False, factory=dict)
-    _quotes: dict[str, Route] = field(init=False, factory=dict)
-    _books: dict[str, Route] = field(init=False, factory=dict)
-    _session: Session | None = field(init=False, default=None)
+    open_rest: OpenRest | None = None
+    _routes: Routes = field(init=False)
     _link: Link = field(init=False)
+    _vitals: StreamVitals = field(init=False, factory=StreamVitals)
+    _poller: Poller | None = field(init=False, default=None)
     _bad: deque[float] = field(init=False)
-    _frames: int = field(init=False, default=0)
-    _bad_frames: int = field(init=False, default=0)
-    _connected_at: float = field(init=False, default=0.0)
-    _last_data: float | None = field(init=False, default=None)
-    """When data came last over the present connection. Answers are no data: an endpoint that only answers is dead."""
-    _delivered: bool = field(init=False, default=False)
-    """Something was delivered in this life."""
-    _blameless: bool = field(init=False, default=False)
-    """The present connection was cut for its silence although the exchange pinged: no verdict on the endpoint."""
-    _reported: tuple[int, int] = field(init=False, default=(0, 0))
+    _stale: bool = field(init=False, default=False)
+    """The cache fallback is in force."""
+    _looks_at: float = field(init=False, default=0.0)
+    """When the next look is due; one that comes much later judges nobody."""
 
     async def on_start(self) -> None:
         """Recall the subscriptions and begin to connect. Does not wait for the network. Cancellation: atomic."""
         self._bad = deque(maxlen=self.options.bad_frames)
+        self._routes = Routes(self.exchange, self.options, self.publish, self._missing, self._need_snapshot)
         remembered = self.recall(_Remembered)
         self._set(self.subscriptions if remembered is None else remembered.subscriptions)
-        for route in self._routes.values():
+        for route in self._routes:
             route.told = self.context.incarnation > 1  # by the life before this one, when its connection or itself ended
+        self._recall_cursors()
         self._link = Link(
             exchange=self.exchange,
             transport=self.transport,
@@ -117,296 +136,293 @@ class Stream(Actor[StreamMessage]):
             listener=self,
             now=self.context.runtime.now,
             reconnection=Reconnection(self.options.reconnect),
+            options=LinkOptions(self.options.settle_within, self.options.spare),
         )
         self.subscribe(ENDPOINTS)
+        self.subscribe(FALLBACKS)
+        self.subscribe(LEASES)
         self.every(self.options.beat, Tick())
         self.spawn(self._link.run)
 
     async def on_stop(self, reason: object) -> None:
         """Say that the data stops. Cancellation: atomic."""
-        for route in self._routes.values():
-            self._interrupt(route, f"the stream ended: {reason}")
+        for route in self._routes:
+            route.interrupt(f"the stream ended: {reason}", self._now())
 
-    def receive(self, message: StreamMessage) -> bool | dict[str, Any] | None:
+    def receive(self, message: StreamMessage) -> bool | dict[str, Any] | MarketEvent | None:
         """Do what others want of the stream."""
         match message:
+            case Tick():
+                self._beat()
+            case Look():
+                self._look()
             case SetSubscriptions(subscriptions):
                 self._set(subscriptions)
             case ApplySnapshot(snapshot):
-                return self._apply_snapshot(snapshot)
-            case EndpointInForce(role, _, venue):
-                if role is Role.STREAM and venue == self.exchange.venue and self._link.endpoint is None:
-                    self._link.hurry()
-            case Tick():
-                self._look_after()
+                route = self._routes.book(snapshot.instrument)
+                return route is None or self._link.serving is None or route.apply_snapshot(snapshot, self._now())
+            case ApplyFill(subscription, events, last):
+                numbered = self._routes.get(subscription)
+                return not isinstance(numbered, NumberedRoute) or numbered.fill(events, self._now(), last=last)
+            case BookInStep(instrument):
+                book = self._routes.book(instrument)
+                return book is None or not book.out_of_step
+            case Resubscribe(subscription):
+                wanted = self._routes.get(subscription)
+                if wanted is not None and self._link.serving is not None:
+                    self._ask_anew(self._link.serving, [wanted])
+                return True
+            case LastKnown(subscription):
+                known = self._routes.get(subscription)
+                return None if known is None else known.last
             case StreamStatus():
-                return self._status()
+                return self._vitals.status(self._link, self._routes)
+            case _:
+                self._hear(message)
         return None
+
+    def _hear(self, message: StreamMessage) -> None:
+        """What the managers say to all streams."""
+        match message:
+            case EndpointInForce(role, _, venue):
+                if role is Role.STREAM and venue == self.exchange.venue and self._link.serving is None:
+                    self._link.hurry()
+            case ManagerStarted(venue):
+                if venue == self.exchange.venue:
+                    self._link.tell_held()
+            case Renew(reason):
+                self._link.renew(reason)
+            case LinkQuality(score):
+                self._link.reconnection.rate(score)
+            case FallbackMoved():
+                if message.venue == self.exchange.venue and message.scope in ("", self._name):
+                    self._fall_back(message)
+            case SayStale():
+                self._say_stale()
 
     # ---- what is subscribed
 
-    def _set(self, subscriptions: tuple[Subscription, ...]) -> None:
+    def _set(self, subscriptions: Sequence[Subscription]) -> None:
         now = self._now()
-        gone = [route for wanted, route in self._routes.items() if wanted not in subscriptions]
-        new = [self._new_route(wanted, now) for wanted in subscriptions if wanted not in self._routes]
-        for route in gone:
-            self._interrupt(route, "it is no longer wanted")
-            del self._routes[route.subscription], self._by_feed(route.subscription)[route.subscription.instrument.native]
-        for route in new:
-            self._routes[route.subscription] = route
-            self._by_feed(route.subscription)[route.subscription.instrument.native] = route
-        self.remember(_Remembered(subscriptions))
-        if self._session is not None:
-            self._say(self._session.unsubscribe([route.subscription for route in gone]))
-            self._say(self._session.subscribe([route.subscription for route in new]))
+        new, gone = self._routes.set(subscriptions, now)
+        self.remember(_Remembered(tuple(subscriptions)))
+        for connection in self._delivering():
+            self._say(connection, connection.session.unsubscribe([route.subscription for route in gone]))
+            self._say(connection, connection.session.subscribe([route.subscription for route in new]))
 
-    def _new_route(self, wanted: Subscription, now: float) -> Route:
-        patience = self.options.silence.get(wanted.feed, SILENCE[wanted.feed])
-        sync = BookSync(LocalBook(wanted.instrument)) if wanted.feed is Feed.BOOK else None
-        return Route(wanted, feed_topic(wanted), patience, last_data=now, watched=now, since=now, sync=sync)
+    def _delivering(self) -> list[LinkConnection]:
+        link = getattr(self, "_link", None)
+        return [] if link is None else [one for one in (link.serving, link.joining) if one is not None]
 
-    def _by_feed(self, wanted: Subscription) -> dict[str, Route]:
-        return {Feed.TRADES: self._trades, Feed.QUOTES: self._quotes, Feed.BOOK: self._books}[wanted.feed]
-
-    def _say(self, frames: Any) -> None:
+    def _say(self, connection: LinkConnection, frames: Sequence[str]) -> None:
         for frame in frames:
-            self._link.say(frame)
+            connection.say(frame)
+
+    def _ask_anew(self, connection: LinkConnection, routes: Sequence[Route]) -> None:
+        """Subscribe these anew, and nothing else."""
+        wanted = [route.subscription for route in routes]
+        self._say(connection, connection.session.unsubscribe(wanted))
+        self._say(connection, connection.session.subscribe(wanted))
 
     # ---- what the link says
 
-    def link_up(self, session: Session, endpoint: Endpoint) -> None:
+    def link_up(self, connection: LinkConnection, *, alone: bool) -> None:
         """A fresh connection: ask for everything."""
-        self._session, self._connected_at, self._last_data, self._blameless = session, self._now(), None, False
-        for route in self._routes.values():
-            route.watched, route.heard, route.refusals = self._connected_at, False, 0
-        self._say(session.subscribe(list(self._routes)))
-        self._report(LinkEvent.CONNECTED, endpoint)
+        self._routes.connected(connection.number, self._now(), alone=alone)
+        self._say(connection, connection.session.subscribe(list(self._routes.subscriptions)))
+        if alone:
+            self._report(LinkEvent.CONNECTED, connection.endpoint)
+        self._look_soon()
+
+    def link_settled(self, connection: LinkConnection) -> bool:
+        """Every subscription that delivers over the old connection does so over the new one, or is confirmed and quiet."""
+        return self._routes.settled(connection.number, self._now())
+
+    def link_replaced(self, old: LinkConnection) -> None:
+        """One connection is left: what is missing now will not come over the other."""
+        self._routes.hand_over_ended()
 
     def link_refused(self, endpoint: Endpoint, reason: str) -> None:
         """An attempt failed: who has not heard it yet must not wait for data in silence."""
-        for route in self._routes.values():
-            self._tell(route, f"cannot connect: {reason}")
+        for route in self._routes:
+            route.tell(f"cannot connect: {reason}")
         self._report(LinkEvent.REFUSED, endpoint)
 
     def link_waits(self, until: float, reason: str) -> None:
+        """There is no lease: likewise."""
         self.context.log.debug("no lease", until=until, reason=reason)
 
-    def link_lost(self, endpoint: Endpoint, reason: str) -> None:
+    def link_lost(self, connection: LinkConnection, reason: str) -> None:
         """The connection is over: say so to all who listen."""
-        self.link_ended(reason)
-        if not self._blameless:
-            self._report(LinkEvent.LOST, endpoint)
+        self._routes.lost(reason, self._now())
+        if not connection.blameless:
+            self._report(LinkEvent.LOST, connection.endpoint)
+        if connection.lost is not None and connection.lost.close_code == POLICY_VIOLATION:
+            self.lookup(STATES).tell(Pressure(PressureKind.RATE, 1.0))
 
     def link_ended(self, reason: str) -> None:
-        """This life is over, or its connection: say so to all who listen."""
-        self._session = None
-        for route in self._routes.values():
-            self._interrupt(route, reason)
+        """This life is over: say so to all who listen, and where it was."""
+        self._routes.lost(reason, self._now())
+        self._keep_cursors()
 
-    def link_frame(self, session: Session, frame: Frame) -> None:
+    def link_frame(self, connection: LinkConnection, frame: Frame) -> None:
         """One frame, on its way to its topic. This is the hot path."""
-        self._frames += 1
+        self._vitals.frames += 1
         try:
-            event = session.receive(frame)
+            inbound = connection.session.receive(frame)
         except BadFrame as error:
             self._count_bad(error)
             return
-        if isinstance(event, Delivery):
-            self._last_data = frame.arrived
-            for one in event.events:
-                self._take(one)
-        elif isinstance(event, Refusal):
-            self._refused(session, event)
-        elif isinstance(event, ShutdownNotice):
-            self._link.cut("the exchange announced that it will close the connection")
-
-    def _take(self, event: MarketEvent) -> None:
-        if isinstance(event, Trade):
-            self._deliver_trade(event)
-        elif isinstance(event, Quote):
-            route = self._quotes.get(event.instrument.native)
+        if isinstance(inbound, Delivery):
+            connection.last_data = frame.arrived
+            route = self._routes.get(inbound.subscription)
             if route is not None:
-                self._deliver(route, event, event.received)
-        elif isinstance(event, BookDelta):
-            self._deliver_delta(event)
+                route.take(inbound.events, connection.number, frame.arrived)
+        elif isinstance(inbound, Ack):
+            self._routes.confirmed(inbound.subscriptions, connection.number, frame.arrived)
+        elif isinstance(inbound, Heartbeat):
+            connection.pinged = frame.arrived
+        elif isinstance(inbound, Refusal):
+            self._refused(connection, inbound)
+        elif isinstance(inbound, ShutdownNotice):
+            self.context.log.warning("the exchange announced a shutdown", endpoint=connection.endpoint.name)
+            if connection is self._link.serving:
+                self._link.renew("the exchange announced that it will close the connection")
 
-    # ---- delivery
-
-    def _deliver(self, route: Route, event: Any, received: float) -> None:
-        route.last_data = route.watched = received
-        route.fruitless = 0
-        if route.since is not None:
-            self._resume(route)
-        self.publish(route.topic, event)
-
-    def _deliver_trade(self, trade: Trade) -> None:
-        route = self._trades.get(trade.instrument.native)
-        if route is None:
-            return
-        last = route.last_id
-        if last is None or trade.id > last or last - trade.id > REPEATED:
-            route.last_id = trade.id
-        if last is not None and trade.id > last + 1:
-            self._gap(route, last, trade.id)
-        self._deliver(route, trade, trade.received)
-
-    def _deliver_delta(self, delta: BookDelta) -> None:
-        route = self._books.get(delta.instrument.native)
-        if route is None or route.sync is None:
-            return
-        outcome = route.sync.delta(delta)
-        if isinstance(outcome, Applied):
-            route.heard = True
-            self._deliver(route, outcome.book.view(self.options.book_levels), delta.received)
-            return
-        first, route.heard = not route.heard, True
-        # The feed is not silent. But nothing was delivered, and health must see a book that stays out of step.
-        route.watched = delta.received
-        route.fruitless = 0
-        if isinstance(outcome, Desynchronised):
-            self._gap(route, outcome.after_id, outcome.before_id)
-            self._need_snapshot(route)
-        elif first and route.sync.state is SyncState.WAITING:
-            self._need_snapshot(route)  # data flows, but there is no book yet
-
-    def _apply_snapshot(self, snapshot: BookSnapshot) -> bool:
-        route = self._books.get(snapshot.instrument.native)
-        if route is None or route.sync is None or self._session is None or not route.heard:
-            return True  # nobody wants it now: when data flows again, it is asked for anew
-        match route.sync.snapshot(snapshot):
-            case Synced(book):
-                self._deliver(route, book.view(self.options.book_levels), self._now())
-                return True
-            case Stale() | Desynchronised():
-                return False
-            case _:
-                return True
-
-    def _need_snapshot(self, route: Route) -> None:
-        self.lookup(RECOVERY).tell(BookIncident(route.subscription.instrument, self.context.ref))
-
-    def _resume(self, route: Route) -> None:
-        self._delivered = True
-        since, route.since, route.told = route.since, None, False
-        outage = 0.0 if since is None else self._now() - since
-        self.publish(route.topic, Resumed(subscription=route.subscription, outage=outage))
-        gap, route.gap = route.gap, None
-        if gap is not None:
-            self.publish(route.topic, gap)
-
-    def _interrupt(self, route: Route, reason: str) -> None:
-        """Data stops: say so."""
-        if route.since is None:
-            route.since = self._now()
-            self._tell(route, reason)
-
-    def _tell(self, route: Route, reason: str) -> None:
-        """There is no data: say so, unless it was said."""
-        if not route.told:
-            route.told = True
-            self.publish(route.topic, Disconnected(subscription=route.subscription, reason=reason))
-
-    def _gap(self, route: Route, after_id: int, before_id: int) -> None:
-        gap = Gap(subscription=route.subscription, after_id=after_id, before_id=before_id)
-        if route.since is None:
-            self.publish(route.topic, gap)
-        else:
-            # Of several holes in one outage, one from the first loss to the last.
-            route.gap = gap if route.gap is None else structs.replace(gap, after_id=route.gap.after_id)
-
-    def _refused(self, session: Session, refusal: Refusal) -> None:
+    def _refused(self, connection: LinkConnection, refusal: Refusal) -> None:
         """One bad subscription has a whole request refused, so each is asked for once more, alone."""
         reason = f"{refusal.message} (code {refusal.code})"
         if not refusal.subscriptions:
             self.context.log.warning("request refused", reason=reason)
         for wanted in refusal.subscriptions:
             route = self._routes.get(wanted)
-            frames = [] if route is None else session.subscribe([wanted])
+            frames = [] if route is None else connection.session.subscribe([wanted])
             if route is None or not frames:
                 continue  # not wanted any more; or refused was something else, and it is still subscribed
             route.refusals += 1
             if route.refusals == 1:
-                self._say(frames)
+                self._say(connection, frames)
                 continue
             self.context.log.error("subscription refused", subscription=str(wanted), reason=reason)
-            session.unsubscribe([wanted])  # what is not said is not asked for: wanted again, it must be said
-            del self._routes[wanted], self._by_feed(wanted)[wanted.instrument.native]
-            self._interrupt(route, reason)
-            self.publish(route.topic, Rejected(subscription=wanted, reason=reason))
+            connection.session.unsubscribe([wanted])  # what is not said is not asked for: wanted again, it must be said
+            self._routes.remove(route)
+            route.reject(reason, self._now())
 
     # ---- looking after itself
 
-    def _look_after(self) -> None:
-        now, session, endpoint = self._now(), self._session, self._link.endpoint
-        if session is not None and endpoint is not None:
-            quiet = [route for route in self._routes.values() if now - route.watched >= route.patience_now]
-            flowed = self._connected_at if self._last_data is None else self._last_data
-            dead_after = PINGS_MISSED * self.exchange.limits.server_ping
-            lives = now - self._link.pinged_at < dead_after
-            enough = min([route.patience_now for route in quiet] + ([] if lives else [dead_after]), default=math.inf)
-            if self._link.pinged_at >= now - self.options.beat:
-                self._report(LinkEvent.PINGED, endpoint)
-            if now - flowed >= enough:
-                self._give_up(quiet, endpoint, f"nothing came for {now - flowed:.1f} s", blameless=lives)
-            else:
-                for route in quiet:
-                    self._ask_again(session, route, now)
-            if self._last_data is not None and self._last_data > now - self.options.beat:
-                self._report(LinkEvent.DATA, endpoint)
-            for route in self._books.values():
-                if route.heard and route.sync is not None and route.sync.state is SyncState.WAITING:
-                    self._need_snapshot(route)
-        self._report_vitals(now)
+    def _beat(self) -> None:
+        now, serving = self._now(), self._link.serving
+        if serving is not None:
+            if serving.pinged >= now - self.options.beat:
+                self._report(LinkEvent.PINGED, serving.endpoint)
+            if serving.last_data is not None and serving.last_data > now - self.options.beat:
+                self._report(LinkEvent.DATA, serving.endpoint)
+        elif self._poller is not None and self._poller.answered > now - self._poller.interval - self.options.beat:
+            self._report(LinkEvent.POLLED, None)
+        for route in self._routes:
+            route.look(now)
+        self._keep_cursors()
+        self.lookup(HEALTH).tell(self._vitals.report(self._name, self.context, self._link, self._routes, now))
+        self._look_soon()
 
-    def _give_up(self, quiet: list[Route], endpoint: Endpoint, reason: str, *, blameless: bool) -> None:
-        """Nothing is delivered: try another connection."""
-        self._blameless = blameless
+    def _look_soon(self) -> None:
+        now = self._now()
+        delay = next_look(self._routes, now, self.options.beat)
+        self._looks_at = now + delay
+        self.after(delay, Look(), key="look")
+
+    def _look(self) -> None:
+        """See who is quiet for too long."""
+        now, serving = self._now(), self._link.serving
+        late = now - self._looks_at
+        if late > LATE:
+            self._routes.excuse(late)  # what held us up held up the reading, too
+        elif serving is not None:
+            limits = self.exchange.limits
+            flowed = serving.opened if serving.last_data is None else serving.last_data
+            pulse = Pulse(flowed, serving.pinged, min(limits.server_ping, limits.client_ping))
+            match judge(self._routes, pulse, now):
+                case Cut(reason, quiet, blameless):
+                    for route in quiet:
+                        route.fruitless += 1
+                    self._report(LinkEvent.SILENT, serving.endpoint)
+                    self._link.cut(reason, blameless=blameless)
+                    return
+                case AskAnew(quiet):
+                    self._wake(serving, quiet, now)
+                case _:
+                    pass
+        self._look_soon()
+
+    def _wake(self, connection: LinkConnection, quiet: Sequence[Route], now: float) -> None:
+        """Others deliver, these do not: subscribe them anew."""
         for route in quiet:
+            route.interrupt(f"quiet for {now - route.watched:.1f} s", now)
+            route.pace.asked_anew(now)
+            route.watched = now
             route.fruitless += 1
-        self._report(LinkEvent.SILENT, endpoint)
-        self._link.cut(reason)
-
-    def _ask_again(self, session: Session, route: Route, now: float) -> None:
-        """Others deliver, this one does not: subscribe it anew, alone."""
-        self._interrupt(route, f"quiet for {now - route.watched:.1f} s")
-        self.context.log.warning("subscription quiet", subscription=str(route.subscription))
-        route.watched = now
-        route.fruitless += 1
-        self._say(session.unsubscribe([route.subscription]))
-        self._say(session.subscribe([route.subscription]))
-
-    def _report_vitals(self, now: float) -> None:
-        frames, bad = self._frames - self._reported[0], self._bad_frames - self._reported[1]
-        self._reported = (self._frames, self._bad_frames)
-        readings = [Reading(Vital.BAD_FRAMES, bad / frames if frames else 0.0)]
-        if self._routes:
-            share = max((now - route.last_data) / route.patience for route in self._routes.values())
-            readings.append(Reading(Vital.SILENCE, share))
-            if not self._delivered and share < 1.0:
-                readings.clear()  # nothing came yet, and nothing need have come: that is not known to be healthy
-        self.lookup(HEALTH).tell(Vitals(self._name, tuple(readings)))
+            self.context.log.warning("subscription quiet", subscription=str(route.subscription))
+        self._ask_anew(connection, quiet)
 
     def _count_bad(self, error: BadFrame) -> None:
         now = self._now()
-        self._bad_frames += 1
+        self._vitals.bad_frames += 1
         if not self._bad or now - self._bad[-1] >= 1.0:
             # Sampled: a flood of bad frames must not become a flood of lines.
-            self.context.log.warning("bad frame", reason=error.reason, sample=error.sample, so_far=self._bad_frames)
+            so_far = self._vitals.bad_frames
+            self.context.log.warning("bad frame", reason=error.reason, sample=error.sample, so_far=so_far)
         self._bad.append(now)
         if len(self._bad) == self._bad.maxlen and now - self._bad[0] < self.options.bad_frames_within:
             raise FloodOfBadFrames(f"{len(self._bad)} unusable frames within {now - self._bad[0]:.1f} s") from error
 
-    def _report(self, event: LinkEvent, endpoint: Endpoint) -> None:
-        self.lookup(STATES).tell(LinkReport(self._name, event, endpoint.name))
+    # ---- holes and books
 
-    def _status(self) -> dict[str, Any]:
-        return {
-            "frames": self._frames,
-            "bad_frames": self._bad_frames,
-            "endpoint": None if self._link.endpoint is None else self._link.endpoint.name,
-            "subscriptions": len(self._routes),
-            "interrupted": [str(route.subscription) for route in self._routes.values() if route.since is not None],
-        }
+    def _missing(self, subscription: Subscription, hole: Hole) -> None:
+        self.lookup(RECOVERY).tell(TradesMissing(subscription, hole.after_id, hole.before_id, self.context.ref))
+
+    def _need_snapshot(self, instrument: InstrumentId) -> None:
+        self.lookup(RECOVERY).tell(BookIncident(instrument, self.context.ref))
+
+    def _keep_cursors(self) -> None:
+        ids = self._routes.cursors()
+        if ids:
+            self.remember(_Cursors(ids, self.context.wall_clock(self._now())), key="cursors")
+
+    def _recall_cursors(self) -> None:
+        kept = self.recall(_Cursors, key="cursors")
+        if kept is not None and self._now() - self.context.loop_clock(kept.at) < CURSORS_LAST:
+            self._routes.go_on(kept.ids)
+
+    # ---- fallbacks
+
+    def _fall_back(self, moved: FallbackMoved) -> None:
+        if moved.kind is FallbackKind.CACHE and moved.scope:
+            began, self._stale = moved.on and not self._stale, moved.on
+            if began:
+                self._say_stale()
+        elif moved.kind is FallbackKind.PROTOCOL and moved.scope and self.open_rest is not None:
+            if moved.on and self._poller is None:
+                self._poller = Poller(self, self.exchange, self.open_rest, self._routes, moved.interval)
+                self.spawn(self._poller.run)
+            elif self._poller is not None:
+                self._poller.interval = moved.interval
+                if not moved.on:
+                    self._poller.stop()
+                    self._poller = None
+                    if self._link.serving is None:
+                        self._routes.lost("polling ended", self._now())
+
+    def _say_stale(self) -> None:
+        if self._stale:
+            for route in self._routes:
+                route.say_stale(self._now())
+            self.after(self.options.stale_every, SayStale(), key="stale")
+
+    # ---- what others are told
+
+    def _report(self, event: LinkEvent, endpoint: Endpoint | None) -> None:
+        name = "" if endpoint is None else endpoint.name
+        self.lookup(STATES).tell(LinkReport(self._name, event, name, self._routes.poll_weight))
 
     @property
     def _name(self) -> str:

@@ -17,7 +17,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import books, frames, memory
+from benchmarks import books, clients, frames, memory
 from benchmarks.framework import asks, crashes, crowd, fairness, imports, messages, snapshots, starting, steady, timers, topics
 from benchmarks.logs import log_to_stderr
 from benchmarks.loops import LOOPS, installed
@@ -44,6 +44,7 @@ CASES: Mapping[str, Callable[[Options], list[Figure]]] = {
     "import": imports.imported,
     "resilience": overhead.resilience,
     "frames": frames.run,
+    "clients": clients.clients,
     "books": books.run,
     "memory": memory.run,
 }
@@ -74,7 +75,7 @@ def bench(
 
     Args:
         cases: tell, send, ask, ring, start, crowd, crash, snapshot, publish, timer, steady, fair, import; resilience;
-            frames, books, memory.
+            frames, clients, books, memory.
         rounds: how often floor and case alternate.
         seconds: how long memory is watched, on each loop.
         data: where recorded traffic lies.

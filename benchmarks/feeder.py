@@ -7,6 +7,7 @@ connection.
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from attrs import frozen
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
+from websockets.protocol import Event
 from websockets.server import ServerProtocol
 
 __all__ = ["ROOT", "WRITE", "Feeder", "encode", "feeder"]
@@ -94,10 +96,16 @@ def until_subscribed(connection: socket.socket) -> None:
             if isinstance(event, Request):
                 protocol.send_response(protocol.accept(event))
             else:
-                protocol.send_text(b'{"result":null,"id":1}')
+                protocol.send_text(answer_to(event))
                 subscribed = True
         for answer in protocol.data_to_send():
             connection.sendall(answer)
+
+
+def answer_to(event: Event) -> bytes:
+    """The answer to a request, with its id: a client that waits for it would otherwise wait for ever."""
+    request = json.loads(bytes(event.data)) if isinstance(event, Frame) else {}
+    return json.dumps({"result": None, "id": request.get("id", 1)}).encode()
 
 
 def send_files(connection: socket.socket) -> None:

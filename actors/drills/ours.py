@@ -1,4 +1,7 @@
-"""A bot of ours as the drills see it, with the settings it has when nobody says anything. Runs in a process of its own."""
+"""A bot of ours as the drills see it. Runs in a process of its own.
+
+Its settings are those it has when nobody says anything, but for one: a connection is stable after STABLE_AFTER seconds.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,18 @@ from typing import Any
 
 import anyio
 import structlog
+from attrs import evolve
 
 from actors.bot_tree import bot_tree
 from actors.drills.observation import Settings, stream_name
 from actors.drills.outlet import Outlet, read_settings
-from actors.exchange_tree import exchange_tree
+from actors.drills.plan import STABLE_AFTER
+from actors.exchange_tree import TreeOptions, exchange_tree
 from actors.exchanges.binance import Binance
 from actors.feeds import books, quotes, trades
 from actors.market import Book, Disconnected, Feed, Quote, Trade
 from actors.protocol import StreamStatus
+from actors.stream_options import StreamOptions
 from supervisor import Supervisor, SupervisorError, Topic, open_supervisor
 
 __all__ = ["watch"]
@@ -33,9 +39,11 @@ async def watch(settings: Settings, outlet: Outlet) -> None:
     exchange = Binance.at(stream_urls=settings.stream_urls, rest_urls=settings.rest_urls)
     topics: dict[str, Topic[Any]] = {}
     for symbol in settings.symbols:
-        for feed, topic in ((Feed.TRADES, trades), (Feed.QUOTES, quotes), (Feed.BOOK, books)):
-            topics[stream_name(feed.value, symbol)] = topic(f"binance:{symbol}")
-    tree = bot_tree(exchange_tree(exchange, list(topics.values())))
+        for feed, make in ((Feed.TRADES, trades), (Feed.QUOTES, quotes), (Feed.BOOK, books)):
+            topics[stream_name(feed.value, symbol)] = make(f"binance:{symbol}")
+    usual = StreamOptions()
+    options = TreeOptions(stream=evolve(usual, reconnect=evolve(usual.reconnect, reset_after=STABLE_AFTER)))
+    tree = bot_tree(exchange_tree(exchange, list(topics.values()), options=options))
     async with open_supervisor(tree) as root, anyio.create_task_group() as group:
         for stream, topic in topics.items():
             group.start_soon(_follow, root, stream, topic, outlet)
@@ -59,7 +67,7 @@ async def _tell_pauses(root: Supervisor, outlet: Outlet) -> None:
     """Cancellation: atomic."""
     while True:
         await anyio.sleep(ASK_EVERY)
-        learned: dict[str, float] = {}
+        learned: dict[str, float | None] = {}
         try:
             streams = root.supervisor("binance").supervisor("streams").supervisor("streams")
             for child in streams.which_children():
@@ -67,8 +75,9 @@ async def _tell_pauses(root: Supervisor, outlet: Outlet) -> None:
                 learned |= status.get("pauses", {})
         except SupervisorError:
             continue  # it is being restarted: the next look finds it
-        if learned:
-            outlet.pauses({_short(name): seconds for name, seconds in learned.items()})
+        known = {_short(name): seconds for name, seconds in learned.items() if seconds is not None}
+        if known:
+            outlet.pauses(known)
 
 
 def _short(subscription: str) -> str:

@@ -6,11 +6,24 @@ from enum import StrEnum
 
 from attrs import frozen
 
-__all__ = ["BUDGET", "CALM", "GIVE_UP", "LEAD", "SETTLE", "Client", "Drill", "Fault", "Patience", "make_plan"]
+__all__ = [
+    "BUDGET",
+    "CALM",
+    "GIVE_UP",
+    "LEAD",
+    "LEARN",
+    "SETTLE",
+    "STABLE_AFTER",
+    "Client",
+    "Drill",
+    "Fault",
+    "Patience",
+    "make_plan",
+]
 
 GIVE_UP = 50.0
 """Seconds after which a client that is not back, or has not noticed, is waited for no longer."""
-BUDGET = 70.0
+BUDGET = 60.0
 """Seconds after which a drill begins no further round: its table says of how many the median is."""
 LEAD = 3.0
 """Seconds from the announcement of a shutdown to the close."""
@@ -18,6 +31,11 @@ CALM = 2.0
 """Seconds without a fault before each round: what is usual is measured in them."""
 SETTLE = 1.0
 """Seconds after each round, for what comes late: filled trades, and doubles."""
+LEARN = 45.0
+"""Seconds that a client of ours gets to learn how long its streams are usually quiet, before they fall silent."""
+STABLE_AFTER = 1.5
+"""Seconds after which a connection of ours is stable, and is tried again at once when it is lost. Below CALM: in life there are
+hours between two faults, here there are seconds."""
 
 
 class Fault(StrEnum):
@@ -29,11 +47,11 @@ class Fault(StrEnum):
     SILENCE = "silence"
 
     @property
-    def title(self) -> str:
-        return _TITLES[self]
+    def heading(self) -> str:
+        return _HEADINGS[self]
 
 
-_TITLES = {
+_HEADINGS = {
     Fault.ABORT: "TCP abort",
     Fault.SHUTDOWN: "announced shutdown",
     Fault.CLOSE: "clean close 1001",
@@ -71,6 +89,7 @@ class Patience:
     lead: float = LEAD
     calm: float = CALM
     settle: float = SETTLE
+    learn: float = LEARN
 
 
 @frozen

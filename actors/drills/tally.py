@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
+from attrs import frozen
+
 from actors.drills.observation import Observation, Seen, Trouble, symbol_of
 
-__all__ = ["SLACK", "back_at", "duplicates", "excess", "lost", "longest_pauses", "middle", "told_at"]
+__all__ = ["SLACK", "Back", "back_at", "duplicates", "excess", "longest_pauses", "lost", "middle", "told_at"]
 
 SLACK = 0.05
 """Seconds by which a pause must be longer than the longest before it: less than that is the machine's own unrest."""
@@ -45,8 +47,18 @@ def duplicates(observations: Iterable[Observation]) -> int:
     return found
 
 
-def back_at(observations: Iterable[Observation], marks: Mapping[str, int]) -> float | None:
-    """When data flowed again: the last symbol had its first event that is newer than the fault.
+@frozen
+class Back:
+    """When data flowed again, by the clock of the observations."""
+
+    first: float
+    """Every symbol had delivered something new."""
+    whole: float
+    """Every stream had."""
+
+
+def back_at(observations: Iterable[Observation], marks: Mapping[str, int]) -> Back | None:
+    """When data flowed again.
 
     Args:
         observations: since the fault.
@@ -66,7 +78,7 @@ def back_at(observations: Iterable[Observation], marks: Mapping[str, int]) -> fl
     for stream, at in first.items():
         symbol = symbol_of(stream)
         symbols[symbol] = min(at, symbols.get(symbol, math.inf))
-    return max(symbols.values())
+    return Back(max(symbols.values()), max(first.values()))
 
 
 def told_at(observations: Iterable[Observation]) -> float | None:

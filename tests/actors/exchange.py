@@ -7,7 +7,7 @@ every hole shows in the ids and every quote says what the top of the book is.
 from __future__ import annotations
 
 import itertools
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from decimal import Decimal
@@ -23,14 +23,13 @@ from actors.exchange_tree import TreeOptions, exchange_tree
 from actors.exchanges.binance import LIMITS, Binance
 from actors.feeds import books, quotes, trades
 from actors.link_state import LinkLimits
-from actors.market import Disconnected, Feed, Gap, Rejected, Resumed
+from actors.market import Feed, Marker
 from actors.ports import FrameKind, Limits, RestRequest, RestResponse
 from actors.resilience import BreakerConfig
 from actors.stream_options import StreamOptions
 from actors.transport import MemoryRest, MemoryServer, MemoryTransport
 from supervisor import Backoff, ChildSpec, Event, RestartScheduled, Store, Supervisor, Topic, open_supervisor
 
-MARKERS = (Disconnected, Resumed, Gap, Rejected)
 SUFFIXES = {Feed.TRADES: "trade", Feed.QUOTES: "bookTicker", Feed.BOOK: "depth@100ms"}
 STREAM_URLS = ("wss://one", "wss://two")
 REST_URLS = ("https://one", "https://two")
@@ -63,6 +62,8 @@ class Market:
     native: str
     trade_id: int = 100
     update_id: int = 1000
+    trades: deque[dict[str, Any]] = field(factory=lambda: deque(maxlen=20_000))
+    """As REST tells of them."""
     bids: dict[Decimal, Decimal] = field(factory=lambda: {Decimal(100 - n): Decimal(1) for n in range(5)})
     asks: dict[Decimal, Decimal] = field(factory=lambda: {Decimal(101 + n): Decimal(1) for n in range(5)})
 
@@ -74,6 +75,8 @@ class Market:
         self.bids[price] = quantity
         ask = min(self.asks)
         top = {"u": number, "s": self.native, "b": "100", "B": str(quantity), "a": str(ask), "A": str(self.asks[ask])}
+        told = {"id": self.trade_id, "price": "100", "qty": "1", "quoteQty": "100", "time": number, "isBuyerMaker": True}
+        self.trades.append({**told, "isBestMatch": True})
         trade = {"e": "trade", "s": self.native, "t": self.trade_id, "p": "100", "q": "1", "T": number, "m": True}
         delta = {"e": "depthUpdate", "s": self.native, "U": number, "u": number, "b": [["100", str(quantity)]], "a": []}
         return {Feed.TRADES: trade, Feed.QUOTES: top, Feed.BOOK: delta}
@@ -93,6 +96,7 @@ class Connection:
 
     server: MemoryServer
     streams: set[str] = field(factory=set)
+    deaf: bool = False
     received: list[tuple[float, FrameKind, Any]] = field(factory=list)
     """(when, kind, what) of every frame of the client."""
 
@@ -128,6 +132,8 @@ class FakeExchange:
     """Streams of which the next request is refused."""
     skip: Counter[str] = field(factory=Counter)
     """{stream: frames that get lost}"""
+    deaf: bool = False
+    """Connections that are made are confirmed and get no data, until it is False again; those that are open go on."""
     stalled: bool = False
     """Nothing is sent at all, answers excepted."""
     drops: str | None = None
@@ -175,7 +181,7 @@ class FakeExchange:
                 if self.drops is not None and server.url.startswith(self.drops):
                     server.abort()
                     continue
-                connection = Connection(server)
+                connection = Connection(server, deaf=self.deaf)
                 self.connections.append(connection)
                 group.start_soon(self._serve, connection)
                 group.start_soon(self._ping, connection)
@@ -194,7 +200,7 @@ class FakeExchange:
         if self.stalled or stream in self.muted:
             return
         for connection in self.connections:
-            if connection.open and stream in connection.streams:
+            if connection.open and stream in connection.streams and not (connection.deaf and self.deaf):
                 send(connection, {"stream": stream, "data": event})
 
     async def _ping(self, connection: Connection) -> None:
@@ -234,7 +240,17 @@ class FakeExchange:
         if request.path.endswith("exchangeInfo"):
             listed = [{"symbol": native, "status": "TRADING"} for native in self.symbols if native not in self.halted]
             return RestResponse(200, msgspec.json.encode({"symbols": listed}))
-        return RestResponse(200, self.markets[request.params["symbol"]].depth(self.behind))
+        if request.path.endswith("/time"):
+            return RestResponse(200, b'{"serverTime":1700000000000}')
+        market = self.markets[request.params["symbol"]]
+        if request.path.endswith(("/trades", "/historicalTrades")):
+            first, limit = int(request.params.get("fromId", 0)), int(request.params.get("limit", 500))
+            told = [trade for trade in market.trades if trade["id"] >= first] if first else list(market.trades)[-limit:]
+            return RestResponse(200, msgspec.json.encode(told[:limit]))
+        if request.path.endswith("bookTicker"):
+            best = {"symbol": market.native, "bidPrice": "100", "bidQty": str(quantity_at(market.update_id))}
+            return RestResponse(200, msgspec.json.encode({**best, "askPrice": "101", "askQty": "1"}))
+        return RestResponse(200, market.depth(self.behind))
 
 
 def send(connection: Connection, value: object) -> None:
@@ -274,14 +290,14 @@ class Bot:
         return Counter(event.path for event in self.events if isinstance(event, RestartScheduled))
 
     def data(self, topic: Topic[Any]) -> list[Any]:
-        return [event for event in self.seen[topic.key] if not isinstance(event, MARKERS)]
+        return [event for event in self.seen[topic.key] if not isinstance(event, Marker)]
 
     def markers(self, topic: Topic[Any]) -> list[Any]:
-        return [event for event in self.seen[topic.key] if isinstance(event, MARKERS)]
+        return [event for event in self.seen[topic.key] if isinstance(event, Marker)]
 
     def words(self, topic: Topic[Any]) -> list[str]:
         """What came on a topic, by kind; runs of data count once."""
-        kinds = [type(event).__name__ if isinstance(event, MARKERS) else "data" for event in self.seen[topic.key]]
+        kinds = [type(event).__name__ if isinstance(event, Marker) else "data" for event in self.seen[topic.key]]
         return [kind for kind, _ in itertools.groupby(kinds)]
 
     def follow(self, *topics: Topic[Any]) -> None:
