@@ -13,6 +13,7 @@ if typing.TYPE_CHECKING:
     from actors.exchange_tree import TreeOptions as TreeOptions
     from actors.exchange_tree import exchange_tree as exchange_tree
     from actors.exchanges.binance import Binance as Binance
+    from actors.exchanges.okx import Okx as Okx
     from actors.feeds import books as books
     from actors.feeds import quotes as quotes
     from actors.feeds import trades as trades
@@ -41,6 +42,7 @@ __all__ = [
     "Feed",
     "Gap",
     "InstrumentId",
+    "Okx",
     "Quote",
     "QuoteEvent",
     "Rejected",
@@ -63,6 +65,7 @@ _HOMES = {
     "actors.bot_tree": "bot_tree",
     "actors.exchange_tree": "TreeOptions exchange_tree",
     "actors.exchanges.binance": "Binance",
+    "actors.exchanges.okx": "Okx",
     "actors.feeds": "books quotes trades",
     "actors.market": """Book BookEvent Disconnected Feed Gap InstrumentId Quote QuoteEvent Rejected Resumed Subscription
         Trade TradeEvent""",

@@ -1,65 +1,69 @@
 """ConnectionManager: who may connect where, and when.
 
-It dials nothing itself but probes. It grants leases: to the endpoint in force for the role, through that endpoint's breaker,
-within the exchange's rate of connection attempts and of REST weight, which it remembers with the bans. Its promise: a refused
-endpoint is not dialled again before its breaker allows it.
+It dials nothing itself but probes. It grants leases: `leasing` chooses the endpoint and asks its breaker, `lease_budget` knows
+what our address may still spend. Here is what they are told and what is made of it: messages, timers, monitors, memory. Its
+promises: a request is answered at once; a refused endpoint is not dialled again before its breaker allows it; a limit or a ban
+of the exchange holds for the whole address, across crashes and restarts.
 
 A lease's permit is settled by `LeaseOutcome`; if its holder dies first, the permit is given back without a verdict. An endpoint
-that is out of use is probed when its breaker allows, so that there is evidence on which to return to it.
+that leases do not go to first is probed when its breaker allows, so that there is evidence on which to return to it.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
+import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field
 
-from actors.errors import CircuitOpen, ConnectFailed
+from actors.errors import ConnectFailed
+from actors.lease_budget import Shortage
+from actors.lease_memory import LeaseMemory
+from actors.lease_news import LeaseNews
+from actors.leasing import Grant, Leasing
 from actors.ports import Endpoint, Exchange, Role, Transport
 from actors.protocol import (
-    BREAKERS,
-    ENDPOINTS,
-    STATES,
-    BreakerMoved,
+    CircuitIsOpen,
     ConnectionMessage,
+    Denial,
     Denied,
-    EndpointDown,
-    EndpointInForce,
-    EndpointUp,
+    EndpointStates,
+    IsolateEndpoint,
     Lease,
     LeaseEnded,
+    LeaseHeld,
     LeaseOutcome,
     Probe,
+    Purpose,
+    ReleaseEndpoint,
     RequestLease,
     RequestWeight,
+    ResetBreakers,
+    Tick,
     UseEndpoints,
 )
-from actors.resilience import BreakerConfig, BreakerMachine, BreakerState, LimiterMachine, Permit, RollingWindow
-from actors.transport.failures import public_url
-from supervisor import Actor, Down, Message, Monitor, Ref
+from actors.refusals import LONGEST_WAIT, Scope, judge_handshake
+from actors.resilience import BreakerConfig, BreakerState
+from supervisor import Actor, Down, Monitor, Ref
 
 __all__ = ["ConnectionManager"]
 
 LEASES_PER_LIFE = 1 << 32
-
-
-class _OpenBreaker(Message, frozen=True):
-    """What is remembered of an open breaker: a restarted manager must not dial what its predecessor gave up on."""
-
-    until: float
-    """As all instants here, in seconds since 1970: the loop's clock means nothing to the next process."""
-
-
-class _Spent(Message, frozen=True):
-    """What is remembered of the exchange's limits: they count on, whoever manages them."""
-
-    attempts: int
-    weight: int
-    at: float
-    banned_until: float
+LEASES_AT_ONCE = 10_000
+"""Leases that have not ended; of more, a holder asks again and again and ends none."""
+RENEW_AT = 23 / 24
+"""Share of the maximum age at which a connection is to be replaced."""
+CHECK_EVERY = 5.0
+"""Seconds between looks at what has become of pressure and of leases that nobody reported on."""
+LEAST_PAUSE = 0.1
+"""Seconds between two looks whether an endpoint may be probed."""
+ABANDONED = 120.0
+"""Seconds after which a lease without an outcome is taken back: whoever asked for it has been cancelled."""
+_TOO_MANY = re.compile(r"\b1008\b")
+"""The close code with which an exchange says that we sent too much."""
 
 
 @define(eq=False)
@@ -69,7 +73,8 @@ class _Granted:
     endpoint: Endpoint
     holder: Ref[Any]
     monitor: Monitor
-    permit: Permit | None
+    at: float
+    grant: Grant | None
     """None once its outcome is known."""
 
 
@@ -86,225 +91,222 @@ class ConnectionManager(Actor[ConnectionMessage]):
     exchange: Exchange
     transport: Transport
     config: BreakerConfig = field(factory=BreakerConfig)
-    _endpoints: dict[str, Endpoint] = field(init=False, factory=dict)
-    _breakers: dict[str, BreakerMachine] = field(init=False, factory=dict)
-    _in_force: dict[Role, Endpoint] = field(init=False, factory=dict)
+    _leasing: Leasing = field(init=False)
+    _memory: LeaseMemory = field(init=False)
+    _news: LeaseNews = field(init=False)
     _leases: dict[int, _Granted] = field(init=False, factory=dict)
     _ids: Callable[[], int] = field(init=False)
-    _windows: dict[Role, RollingWindow] = field(init=False, factory=dict)
-    """Connection attempts, and REST weight."""
-    _attempts: LimiterMachine = field(init=False)
-    _weight: LimiterMachine = field(init=False)
-    _banned_until: float = field(init=False, default=-math.inf)
-    _failed_at: dict[str, float] = field(init=False, factory=dict)
-    """{endpoint: when its last failure was, unless it succeeded since}"""
-    _out: bool = field(init=False, default=False)
-    """No attempt to open a stream connection has succeeded since one failed."""
 
     async def on_start(self) -> None:
-        """Know the endpoints; recall which breakers were open. Cancellation: atomic."""
-        limits, now = self.exchange.limits, self.context.runtime.now()
+        """Know the endpoints; recall what was open, isolated, spent and banned. Cancellation: atomic."""
         # Of no earlier life: a holder that outlived it must not settle what is another's now.
         self._ids = itertools.count(self.context.incarnation * LEASES_PER_LIFE).__next__
-        self._windows = {
-            Role.STREAM: RollingWindow(limits.attempts, limits.attempts_within),
-            Role.REST: RollingWindow(limits.weight, limits.weight_within),
-        }
-        self._attempts, self._weight = LimiterMachine(self._windows[Role.STREAM]), LimiterMachine(self._windows[Role.REST])
-        self._recall_spent(now)
-        remembered = self.recall_all(_OpenBreaker)
-        for endpoint in self.exchange.endpoints:
-            self._endpoints[endpoint.name] = endpoint
-            self._in_force.setdefault(endpoint.role, endpoint)
-            breaker = self._breakers[endpoint.name] = BreakerMachine(endpoint.name, self.config)
-            if endpoint.name in remembered:
-                # Also where that time has passed: it is tried with care, and its recovery is told to who gave it up.
-                until = self.context.loop_clock(remembered[endpoint.name].until)
-                breaker.open_until(max(until, math.nextafter(now, math.inf)), now)
-                breaker.drain_transitions()
-                self.after(max(breaker.retry_at(now) - now, 0.0), Probe(endpoint.name), key=endpoint.name)
-        preferred = self.recall_all(UseEndpoints)
-        for use in preferred.values():
-            self._in_force[use.role] = self._endpoints.get(use.order[0], self._in_force[use.role])
-        # After a restart, holders wait for nobody: let them ask again.
-        for role, endpoint in self._in_force.items():
-            self.publish(ENDPOINTS, EndpointInForce(role, endpoint, self.exchange.venue))
+        self._leasing = Leasing(self.exchange.endpoints, self.exchange.limits, self.config)
+        self._memory = LeaseMemory(self, self._leasing)
+        self._news = LeaseNews(self, self._leasing, self.exchange.venue)
+        now = self.context.runtime.now()
+        for endpoint in self._memory.recall(now):
+            self._probe_at(endpoint, self._leasing.breakers[endpoint].retry_at(now))
+        self._report()  # of what is isolated
+        self.every(CHECK_EVERY, Tick())
+        self._news.started()
 
-    def receive(self, message: ConnectionMessage) -> Lease | Denied | None:
+    def receive(self, message: ConnectionMessage) -> Lease | Denied | bool | int | dict[str, dict[str, Any]] | None:
         """Answer at once, whatever is asked."""
+        now = self.context.runtime.now()
         match message:
-            case RequestLease(role, holder):
-                return self._grant(role, holder, self._attempts, 1)
+            case RequestLease(role, holder, purpose, avoid):
+                return self._grant(role, holder, purpose, avoid, 1)
             case RequestWeight(weight, holder):
-                return self._grant(Role.REST, holder, self._weight, weight)
+                return self._grant(Role.REST, holder, Purpose.SERVE, "", weight)
             case LeaseOutcome():
                 self._settle(message)
-            case LeaseEnded(lease):
-                self._drop(lease)
+            case LeaseEnded():
+                self._end(message)
+            case LeaseHeld():
+                self._hold(message)
             case Down(ref):
-                for lease in [number for number, granted in self._leases.items() if granted.holder == ref]:
-                    self._drop(lease)
-            case UseEndpoints():
-                self._use(message)
+                self._drop_all(lambda granted: granted.holder == ref)
+            case UseEndpoints(role, order):
+                if self._leasing.use(role, order):
+                    self._memory.order(message)
+                    self._news.first()
+                    for endpoint in self._leasing.endpoints:
+                        self._probe(endpoint)  # which leases may not go to any more
             case Probe(endpoint):
-                self._probe(self._endpoints[endpoint])
+                self._probe(endpoint)
+            case Tick():
+                self._drop_all(lambda granted: granted.grant is not None and now - granted.at >= ABANDONED)
+                self._news.pressure()
+            case IsolateEndpoint() | ReleaseEndpoint() | ResetBreakers():
+                return self._obey(message, now)
+            case EndpointStates():
+                held = Counter(one.endpoint.name for one in self._leases.values())
+                return self._leasing.portrait(held, now)
         return None
 
-    def _grant(self, role: Role, holder: Ref[Any], limiter: LimiterMachine, weight: int) -> Lease | Denied:
+    # ---- leases
+
+    def _grant(self, role: Role, holder: Ref[Any], purpose: Purpose, avoid: str, weight: int) -> Lease | Denied:
         now = self.context.runtime.now()
-        endpoint = self._choose(role, now)
-        wait = limiter.delay(now, weight)
-        if wait > 0:
-            return Denied(now + wait, f"the exchange's limit at {endpoint.name} is used up")
-        try:
-            permit = self._acquire(endpoint)
-        except CircuitOpen as error:
-            return Denied(error.until, str(error))
-        limiter.try_take(now, weight)
-        self._remember_spent(now)
+        if len(self._leases) >= LEASES_AT_ONCE:
+            return Denied(now + CHECK_EVERY, f"{LEASES_AT_ONCE} leases have not ended")
+        answer = self._leasing.ask(role, purpose, avoid, weight, now)
+        self._report()  # an opening may have run out
+        self._news.pressure()
+        if isinstance(answer, Shortage):
+            if answer.kind is Denial.CIRCUIT_OPEN:
+                return CircuitIsOpen(answer.until, answer.reason)
+            return Denied(answer.until, answer.reason, answer.kind)
+        self._memory.spent(now)
         lease = self._ids()
-        self._leases[lease] = _Granted(endpoint, holder, self.monitor(holder), permit)
-        return Lease(lease, endpoint)
-
-    def _choose(self, role: Role, now: float) -> Endpoint:
-        """The endpoint in force. A REST request is not tied to one: it goes to the best that has not just failed."""
-        in_force = self._in_force[role]
-        if role is not Role.REST:
-            return in_force
-        # Not the one in force first: a better one whose breaker is half open is tried by such a request, or by nobody.
-        candidates = [endpoint for endpoint in self._endpoints.values() if endpoint.role is role]
-        return next((endpoint for endpoint in candidates if not self._failing(endpoint, now)), in_force)
-
-    def _failing(self, endpoint: Endpoint, now: float) -> bool:
-        failed_at = self._failed_at.get(endpoint.name, -math.inf)
-        breaker = self._breakers[endpoint.name]
-        if breaker.state(now) is BreakerState.CLOSED:
-            return now - failed_at < self.config.open_for
-        return breaker.retry_at(now) > now
-
-    def _recall_spent(self, now: float) -> None:
-        spent = self.recall(_Spent)
-        if spent is None:
-            return
-        for role, used in ((Role.STREAM, spent.attempts), (Role.REST, spent.weight)):
-            if now - self.context.loop_clock(spent.at) < self._windows[role].within:
-                self._windows[role].observe(now, used)
-        self._ban(self.context.loop_clock(spent.banned_until))
-
-    def _remember_spent(self, now: float) -> None:
-        attempts, weight = self._windows[Role.STREAM].used(now), self._windows[Role.REST].used(now)
-        wall_clock = self.context.wall_clock
-        self.remember(_Spent(attempts, weight, wall_clock(now), wall_clock(self._banned_until)))
-
-    def _ban(self, until: float) -> None:
-        """The exchange bans an address, not an endpoint: no REST request anywhere before this time."""
-        self._banned_until = max(self._banned_until, until)
-        self._weight.ban_until(until)
+        self._leases[lease] = _Granted(answer.endpoint, holder, self.monitor(holder), now, answer)
+        if role is Role.REST:
+            return Lease(lease, answer.endpoint, answer.permit.epoch)
+        self._leasing.budget.began(lease, now)
+        return Lease(lease, answer.endpoint, answer.permit.epoch, now + self.exchange.limits.max_age * RENEW_AT)
 
     def _settle(self, outcome: LeaseOutcome) -> None:
+        now = self.context.runtime.now()
         granted = self._leases.get(outcome.lease)
-        if granted is None or granted.permit is None:
+        # What the exchange says of our address is true whoever heard it, under whatever lease.
+        self._heed(outcome, Role.REST if granted is None else granted.endpoint.role, now)
+        if granted is None or granted.grant is None:
             return  # of an earlier life of this manager, whose breakers are gone
-        permit, granted.permit = granted.permit, None
-        breaker, now = self._breakers[granted.endpoint.name], self.context.runtime.now()
-        if outcome.error is None:
-            breaker.record_success(permit, now)
-            self._failed_at.pop(granted.endpoint.name, None)
-            self._out = self._out and granted.endpoint.role is not Role.STREAM
-        elif outcome.blameless:
-            breaker.release(permit)
+        grant, granted.grant = granted.grant, None
+        no_verdict = outcome.blameless or outcome.banned or outcome.paced
+        ok = outcome.error is None
+        self._leasing.budget.ended(outcome.lease, ok=None if no_verdict else ok)
+        if ok:
+            self._leasing.succeeded(grant, now)
+            self._news.went_well(grant.endpoint, outcome.seconds)
+        elif no_verdict:
+            self._leasing.given_back(grant)
         else:
-            breaker.record_failure(permit, now, outcome.open_until)
-            self._failed_at[granted.endpoint.name] = now
-            if outcome.banned and outcome.open_until is not None and granted.endpoint.role is Role.REST:
-                self._ban(outcome.open_until)
-                self._remember_spent(now)
-            self._log_failure(granted.endpoint, outcome.error)
-        if outcome.error is not None:
+            until = None if outcome.open_until is None else min(outcome.open_until, now + LONGEST_WAIT)
+            self._leasing.failed(grant, now, outcome.error or "", until)
+            self._news.failed(grant.endpoint, outcome.seconds, outcome.error or "")
+        if not ok:
             self._drop(outcome.lease)
-        self._report(granted.endpoint)
+        self._report()
 
-    def _log_failure(self, endpoint: Endpoint, error: str) -> None:
-        """The first failure of an outage is for everybody: it is all that who watches warnings learns of a missing network."""
-        log = self.context.log
-        if endpoint.role is Role.STREAM and not self._out:
-            self._out = True
-            log.warning("cannot connect", endpoint=endpoint.name, url=public_url(endpoint.url), error=error)
-        else:
-            log.info("attempt failed", endpoint=endpoint.name, error=error)
+    def _heed(self, outcome: LeaseOutcome, role: Role, now: float) -> None:
+        """Take in what the exchange says about our address: its count, its bans."""
+        if outcome.used_weight is not None:
+            self._leasing.budget.observe(now, outcome.used_weight)
+            self._news.pressure()
+        if (outcome.banned or outcome.paced) and outcome.open_until is not None:
+            self._ban(outcome.open_until, now, everything=outcome.banned or role is Role.STREAM)
+
+    def _ban(self, until: float, now: float, *, everything: bool) -> None:
+        until = min(until, now + LONGEST_WAIT)
+        self._leasing.budget.ban(until, *(Role if everything else (Role.REST,)))
+        self._memory.spent(now)
+        self.context.log.warning("the exchange lets us wait", seconds=round(until - now, 1), connects=everything)
+        self._news.asked_too_much()
+
+    def _end(self, ended: LeaseEnded) -> None:
+        granted = self._leases.get(ended.lease)
+        self._drop(ended.lease)
+        if _TOO_MANY.search(ended.reason):
+            self._news.asked_too_much()
+        if granted is not None and not ended.blameless:
+            self._news.lost(granted.endpoint, ended.reason)
+
+    def _hold(self, held: LeaseHeld) -> None:
+        """A connection outlived the manager that gave leave for it."""
+        endpoint = self._leasing.endpoints.get(held.endpoint)
+        if endpoint is not None and held.lease not in self._leases and len(self._leases) < LEASES_AT_ONCE:
+            now = self.context.runtime.now()
+            self._leases[held.lease] = _Granted(endpoint, held.holder, self.monitor(held.holder), now, None)
+
+    def _drop_all(self, concerned: Callable[[_Granted], bool]) -> None:
+        for lease in [number for number, granted in self._leases.items() if concerned(granted)]:
+            self._drop(lease)
 
     def _drop(self, lease: int) -> None:
         granted = self._leases.pop(lease, None)
         if granted is not None:
             granted.monitor.cancel()
-            if granted.permit is not None:
-                self._breakers[granted.endpoint.name].release(granted.permit)
+            self._leasing.budget.ended(lease, ok=None)
+            if granted.grant is not None:
+                self._leasing.given_back(granted.grant)
 
-    def _acquire(self, endpoint: Endpoint) -> Permit:
-        try:
-            return self._breakers[endpoint.name].acquire(self.context.runtime.now())
-        finally:
-            self._report(endpoint)
+    # ---- operators
 
-    def _use(self, use: UseEndpoints) -> None:
-        endpoint = self._endpoints[use.order[0]]
-        before = self._in_force[use.role]
-        if before != endpoint:
-            self._in_force[use.role] = endpoint
-            self.remember(use, key=use.role.value)
-            self.publish(ENDPOINTS, EndpointInForce(use.role, endpoint, self.exchange.venue))
-            self._probe(before)  # nobody else tries it any more
+    def _obey(self, order: IsolateEndpoint | ReleaseEndpoint | ResetBreakers, now: float) -> bool | int:
+        done: bool | int
+        match order:
+            case IsolateEndpoint(endpoint):
+                done = self._leasing.isolate(endpoint, now)
+                if done:
+                    self._memory.isolated(endpoint)
+            case ReleaseEndpoint(endpoint):
+                done = self._leasing.release(endpoint, now)
+                self._memory.released(endpoint)
+            case ResetBreakers():
+                done = self._leasing.reset(now)
+        self._report()
+        # Who waits for a breaker's time need not wait any longer.
+        self._news.first(again=not isinstance(order, IsolateEndpoint))
+        return done
 
     # ---- probes
 
-    def _probe(self, endpoint: Endpoint) -> None:
-        breaker, now = self._breakers[endpoint.name], self.context.runtime.now()
-        if breaker.state(now) is BreakerState.CLOSED:
-            return
-        if self._in_force[endpoint.role] == endpoint or endpoint.role is not Role.STREAM:
-            return  # whoever needs it will try it
-        try:
-            wait = self._attempts.delay(now)
-            if wait > 0:
-                self.after(wait, Probe(endpoint.name), key=endpoint.name)
-                return
-            permit = self._acquire(endpoint)
-            self._attempts.try_take(now)  # after the permit: an attempt that is not made is not counted
-            self._remember_spent(now)
-            self.spawn(self._dial, endpoint, permit)
-        except CircuitOpen as error:
-            self.after(max(error.until - now, 0.1), Probe(endpoint.name), key=endpoint.name)
+    def _probe_at(self, endpoint: str, moment: float) -> None:
+        wait = moment - self.context.runtime.now()
+        self.after(min(max(wait, 0.0), LONGEST_WAIT), Probe(endpoint), key=endpoint)
 
-    async def _dial(self, endpoint: Endpoint, permit: Permit) -> None:
+    def _probe(self, name: str) -> None:
+        endpoint, now = self._leasing.endpoints.get(name), self.context.runtime.now()
+        if endpoint is None or endpoint.role is not Role.STREAM or self._leasing.first(endpoint.role) == endpoint:
+            return  # whoever needs it will try it
+        if self._leasing.breakers[name].state(now) is BreakerState.CLOSED:
+            return
+        answer = self._leasing.probe(endpoint, now)
+        self._report()
+        if isinstance(answer, Grant):
+            self._memory.spent(now)
+            self.spawn(self._dial, answer)
+        else:
+            self._probe_at(name, max(answer, now + LEAST_PAUSE))
+
+    async def _dial(self, grant: Grant) -> None:
         """Open a connection and close it again, to know that it can be. Cancellation: the permit is given back."""
-        breaker = self._breakers[endpoint.name]
+        endpoint, began = grant.endpoint, self.context.runtime.now()
         try:
             channel = await self.transport.connect(self.exchange.stream_url(endpoint))
-        except ConnectFailed:
-            breaker.record_failure(permit, self.context.runtime.now())
+        except ConnectFailed as error:
+            now, verdict = self.context.runtime.now(), judge_handshake(error)
+            until = None if verdict.wait is None else now + verdict.wait
+            if until is not None and verdict.scope in (Scope.ROLE, Scope.ADDRESS):
+                self._leasing.given_back(grant)
+                self._ban(until, now, everything=True)
+            else:
+                self._leasing.failed(grant, now, error.reason, until)
+                self._news.failed(endpoint, now - began, error.reason)
         except BaseException:
-            breaker.release(permit)
+            self._leasing.given_back(grant)
             raise
         else:
-            breaker.record_success(permit, self.context.runtime.now())
+            now = self.context.runtime.now()
+            self._leasing.succeeded(grant, now)
+            self._news.went_well(endpoint, now - began)
             await channel.aclose()
-        self._report(endpoint)
+        self._report()
         now = self.context.runtime.now()
+        breaker = self._leasing.breakers[endpoint.name]
         if breaker.state(now) is not BreakerState.CLOSED:
-            self.after(max(breaker.retry_at(now) - now, self.config.ask_again), Probe(endpoint.name), key=endpoint.name)
+            self._probe_at(endpoint.name, max(breaker.retry_at(now), now + self.config.ask_again))
 
-    def _report(self, endpoint: Endpoint) -> None:
-        """Tell what the breaker did, and see to what follows from it."""
-        now, states = self.context.runtime.now(), self.lookup(STATES)
-        breaker = self._breakers[endpoint.name]
-        for moved in breaker.drain_transitions():
-            self.publish(BREAKERS, BreakerMoved(moved.name, moved.before, moved.after, moved.at, self.exchange.venue))
-            self.context.log.info("breaker moved", endpoint=moved.name, before=moved.before.value, after=moved.after.value)
-            if moved.after is BreakerState.OPEN:
-                until = breaker.retry_at(now)
-                self.remember(_OpenBreaker(self.context.wall_clock(until)), key=endpoint.name)
-                self.after(max(until - now, 0.0), Probe(endpoint.name), key=endpoint.name)
-                states.tell(EndpointDown(endpoint.role, endpoint.name))
-            elif moved.after is BreakerState.CLOSED:
-                self.forget(endpoint.name)
-                states.tell(EndpointUp(endpoint.role, endpoint.name))
+    def _report(self) -> None:
+        """Tell what breakers did, and see to what follows from it."""
+        for name, breaker in self._leasing.breakers.items():
+            for transition in breaker.drain_transitions() if breaker.untold else ():
+                self._news.moved(transition)
+                if transition.after is BreakerState.OPEN:
+                    until = breaker.retry_at(self.context.runtime.now())
+                    self._memory.opened(name, until)
+                    self._probe_at(name, until)
+                elif transition.after is BreakerState.CLOSED:
+                    self._memory.closed(name)

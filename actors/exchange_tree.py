@@ -9,7 +9,8 @@ from typing import Any
 from attrs import Attribute, field, frozen
 
 from actors.connection_manager import ConnectionManager
-from actors.errors.checks import kind_of, refuse
+from actors.errors.checks import count, kind_of, refuse
+from actors.fallbacks.options import FallbackOptions
 from actors.feeds import feed_of
 from actors.health_monitor import HealthMonitor
 from actors.link_state import LinkLimits
@@ -17,8 +18,8 @@ from actors.market import Subscription
 from actors.ports import Exchange, Transport
 from actors.protocol import CONNECTIONS, HEALTH, RECOVERY, STATES, STREAMS
 from actors.recovery_manager import RecoveryManager
-from actors.recovery_worker import OpenRest
 from actors.resilience import BreakerConfig
+from actors.rest_gate import OpenRest
 from actors.state_manager import StateManager
 from actors.stream_manager import StreamManager
 from actors.stream_options import StreamOptions
@@ -40,6 +41,8 @@ from supervisor.backoff import is_number
 
 __all__ = ["TreeOptions", "exchange_tree", "subscription_to"]
 
+BREAKER = BreakerConfig(open_maximum=30.0, successes=1)
+"""No longer than the longest step of the reconnection schedule: once the exchange is back, all streams are within one step."""
 OWN_BUDGET = Intensity(5, 60.0, scope=Scope.CHILD, exhausted=Exhausted.GIVE_UP)
 """Streams and workers: one that is broken is parked and alarmed, its siblings stream on."""
 
@@ -59,9 +62,12 @@ class TreeOptions:
         SpecError: a field is out of its range; says what was given, what was expected and what to type.
     """
 
-    breaker: BreakerConfig = field(factory=BreakerConfig, validator=kind_of(BreakerConfig, "a BreakerConfig"))
+    breaker: BreakerConfig = field(default=BREAKER, validator=kind_of(BreakerConfig, "a BreakerConfig"))
     links: LinkLimits = field(factory=LinkLimits, validator=kind_of(LinkLimits, "a LinkLimits"))
     stream: StreamOptions = field(factory=StreamOptions, validator=kind_of(StreamOptions, "a StreamOptions"))
+    fallbacks: FallbackOptions = field(factory=FallbackOptions, validator=kind_of(FallbackOptions, "a FallbackOptions"))
+    instruments_per_stream: int = field(default=1, validator=count(1))
+    """1: a fault hits one instrument alone. More: fewer connections."""
     health_ttl: float = field(default=10.0, validator=_check_health_ttl)
     """Seconds that a report of vitals counts; more than the streams' `beat`."""
     intensity: Intensity = field(default=Intensity(5, 10.0), validator=kind_of(Intensity, "an Intensity"))
@@ -96,13 +102,17 @@ def exchange_tree(
     _check(exchange, feeds, transport, rest, options)
     wanted = tuple(subscription_to(exchange, topic) for topic in feeds)
     connections = partial(ConnectionManager, exchange, transport, options.breaker)
+    health = partial(HealthMonitor, exchange.venue, options.health_ttl, exchange=exchange, open_rest=rest)
+    states = partial(StateManager, exchange, options.links, options.fallbacks)
     backoff = Backoff(initial=0.1, maximum=5.0)
     managers: list[ChildSpec] = [
         ActorSpec("connection manager", connections, name=CONNECTIONS, backoff=backoff),
-        ActorSpec("health monitor", partial(HealthMonitor, exchange.venue, options.health_ttl), name=HEALTH, backoff=backoff),
-        ActorSpec("state manager", partial(StateManager, exchange, options.links), name=STATES, backoff=backoff),
+        ActorSpec("health monitor", health, name=HEALTH, backoff=backoff),
+        ActorSpec("state manager", states, name=STATES, backoff=backoff),
     ]
-    stream_manager = partial(StreamManager, exchange, transport, rest, wanted, options.stream)
+    stream_manager = partial(
+        StreamManager, exchange, transport, rest, wanted, options.stream, instruments_per_stream=options.instruments_per_stream
+    )
     groups: list[ChildSpec] = [
         SupervisorSpec(
             "streams",

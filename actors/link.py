@@ -25,6 +25,7 @@ from actors.link_connection import LinkConnection
 from actors.ports import Endpoint, Exchange, Frame, Role, Transport
 from actors.protocol import ConnectionMessage, Denied, Lease, LeaseEnded, LeaseHeld, LeaseOutcome, Purpose, RequestLease
 from actors.reconnection import Abandon, BackOff, Reconnect, Reconnection, Verdict
+from actors.refusals import Scope, judge_handshake
 from actors.transport.failures import public_url
 from supervisor import ActorCrashed, AskTimeout, Backoff, MailboxFull, NoSuchActor, Ref
 from supervisor.exits import classify, error_of
@@ -266,8 +267,15 @@ class Link:
 
     def _refused(self, lease: Lease, error: ConnectFailed, seconds: float) -> LeaseOutcome:
         """What the ConnectionManager is told of an attempt that failed: with the time that the exchange named, if it did."""
-        until = None if error.retry_after is None else self.now() + error.retry_after
-        return LeaseOutcome(lease.id, error=error.reason, open_until=until, banned=error.status in (418, 429), seconds=seconds)
+        verdict = judge_handshake(error)
+        return LeaseOutcome(
+            lease.id,
+            error=error.reason,
+            open_until=None if verdict.wait is None else self.now() + verdict.wait,
+            banned=verdict.scope is Scope.ADDRESS,
+            paced=verdict.scope is Scope.ROLE,
+            seconds=seconds,
+        )
 
     async def _attend(self, connection: LinkConnection) -> None:
         """See a connection through, to its end. Cancellation: it is closed."""

@@ -6,7 +6,7 @@
     FAILING      its endpoint refuses, or it is lost more often than it is worth
     FAILED       its endpoint is given up: a fallback is wanted
     RECOVERING   data flows again, not yet for long. A new link begins here
-    FALLBACK     data flows over a fallback
+    FALLBACK     data flows over a fallback: another endpoint, or polling over REST
 
 Rule 1: every change of state stands in `TABLE`. What has no entry changes nothing, so that the machine is total.
 Rule 2: the counts turn what is told into sharper events, and do nothing else. A loss is LOST; the third within the window is
@@ -14,7 +14,10 @@ FLAPPING, the sixth a STORM, the tenth EXHAUSTED. The fifth refusal in a row is 
 it delivered anything is a refusal: otherwise an endpoint that lets us in and stays silent would be tried for ever. Unless it
 was PINGED: then the endpoint lives, and what is silent is the market. Data over a fallback is FALLBACK_DATA, and data that
 flows unbroken for `stable_after` seconds is STABLE.
-Rule 3: another endpoint begins without a record, so the counts end when a fallback comes into force or is lifted.
+Rule 3: another endpoint begins without a record, so the counts end when one comes into force or is lifted.
+Rule 4: while polling delivers, it carries the link: what happens to the socket, which is tried on, is counted and moves
+nothing. When the polling ends, or delivers no longer (STARVED), the socket is what there is: flowing, the link recovers; else
+it is FAILING, or FAILED where the counts have said so meanwhile.
 """
 
 from __future__ import annotations
@@ -56,10 +59,20 @@ class LinkEvent(StrEnum):
     """An attempt to connect failed."""
     GAVE_UP = "gave_up"
     """The reconnection schedule is at its end."""
+    WAITS = "waits"
+    """There is no leave to connect now: nothing is tried. That says nothing of the endpoint, so no state follows."""
     FALLBACK_ON = "fallback_on"
-    """A fallback is put in force: what is told from now on is about the link over it."""
+    """Another endpoint is put in force: what is told from now on is about the link over it."""
     FALLBACK_OFF = "fallback_off"
-    """The fallback is lifted: what is told from now on is about the link itself again."""
+    """That is lifted: what is told from now on is about the link to its own endpoint again."""
+    POLLING_ON = "polling_on"
+    """The link is polled over REST from now on, while its socket is tried on."""
+    POLLED = "polled"
+    """A poll was answered."""
+    STARVED = "starved"
+    """Polling delivers no longer."""
+    POLLING_OFF = "polling_off"
+    """The link is polled no longer."""
 
     # Those that the counts make of the ones above.
     STABLE = "stable"
@@ -80,7 +93,6 @@ TABLE: Mapping[tuple[LinkPhase, LinkEvent], LinkPhase] = MappingProxyType(
         (_P.HEALTHY, _E.REFUSED): _P.FAILING,
         (_P.HEALTHY, _E.EXHAUSTED): _P.FAILED,
         (_P.HEALTHY, _E.GAVE_UP): _P.FAILED,
-        (_P.HEALTHY, _E.FALLBACK_DATA): _P.FALLBACK,
         #
         (_P.DEGRADED, _E.STABLE): _P.HEALTHY,
         (_P.DEGRADED, _E.FLAPPING): _P.UNSTABLE,
@@ -88,22 +100,18 @@ TABLE: Mapping[tuple[LinkPhase, LinkEvent], LinkPhase] = MappingProxyType(
         (_P.DEGRADED, _E.REFUSED): _P.FAILING,
         (_P.DEGRADED, _E.EXHAUSTED): _P.FAILED,
         (_P.DEGRADED, _E.GAVE_UP): _P.FAILED,
-        (_P.DEGRADED, _E.FALLBACK_DATA): _P.FALLBACK,
         #
         (_P.UNSTABLE, _E.STABLE): _P.RECOVERING,  # and healthy after as long again: it has a record
         (_P.UNSTABLE, _E.STORM): _P.FAILING,
         (_P.UNSTABLE, _E.REFUSED): _P.FAILING,
         (_P.UNSTABLE, _E.EXHAUSTED): _P.FAILED,
         (_P.UNSTABLE, _E.GAVE_UP): _P.FAILED,
-        (_P.UNSTABLE, _E.FALLBACK_DATA): _P.FALLBACK,
         #
         (_P.FAILING, _E.DATA): _P.RECOVERING,
         (_P.FAILING, _E.EXHAUSTED): _P.FAILED,
         (_P.FAILING, _E.GAVE_UP): _P.FAILED,
-        (_P.FAILING, _E.FALLBACK_DATA): _P.FALLBACK,
         #
         (_P.FAILED, _E.DATA): _P.RECOVERING,  # its endpoint came back by itself
-        (_P.FAILED, _E.FALLBACK_DATA): _P.FALLBACK,
         #
         (_P.RECOVERING, _E.STABLE): _P.HEALTHY,
         (_P.RECOVERING, _E.SILENT): _P.DEGRADED,
@@ -113,7 +121,6 @@ TABLE: Mapping[tuple[LinkPhase, LinkEvent], LinkPhase] = MappingProxyType(
         (_P.RECOVERING, _E.REFUSED): _P.FAILING,
         (_P.RECOVERING, _E.EXHAUSTED): _P.FAILED,
         (_P.RECOVERING, _E.GAVE_UP): _P.FAILED,
-        (_P.RECOVERING, _E.FALLBACK_DATA): _P.FALLBACK,
         #
         (_P.FALLBACK, _E.SILENT): _P.FAILING,  # a fallback has no credit: it is there to deliver
         (_P.FALLBACK, _E.FLAPPING): _P.FAILING,
@@ -122,6 +129,10 @@ TABLE: Mapping[tuple[LinkPhase, LinkEvent], LinkPhase] = MappingProxyType(
         (_P.FALLBACK, _E.EXHAUSTED): _P.FAILED,
         (_P.FALLBACK, _E.GAVE_UP): _P.FAILED,
         (_P.FALLBACK, _E.FALLBACK_OFF): _P.RECOVERING,
+        (_P.FALLBACK, _E.STARVED): _P.FAILING,
+        (_P.FALLBACK, _E.POLLING_OFF): _P.RECOVERING,
+        # Whatever the state, data over a fallback makes it that.
+        **{(before, data): _P.FALLBACK for before in _P for data in (_E.FALLBACK_DATA, _E.POLLED) if before is not _P.FALLBACK},
     }
 )
 
@@ -181,7 +192,11 @@ class LinkState:
     limits: LinkLimits = Factory(LinkLimits)
     phase: LinkPhase = field(default=LinkPhase.RECOVERING, init=False)
     on_fallback: bool = field(default=False, init=False)
-    """A fallback is in force."""
+    """Another endpoint is in force."""
+    polling: bool = field(default=False, init=False)
+    """It is polled over REST."""
+    carried: bool = field(default=False, init=False)
+    """Polling delivers."""
     wants_fallback: bool = field(default=False, init=False)
     """The endpoint in use is given up, be it the link's own or a fallback, and no other was put in force since."""
     _losses: deque[float] = field(init=False)
@@ -196,11 +211,14 @@ class LinkState:
     def feed(self, event: LinkEvent, now: float) -> LinkChange | None:
         """Take one event in and return the change it made, or None.
 
-        Whatever the state, `refusals` refusals in a row make it FAILED and `wants_fallback` True.
+        Whatever the state, `refusals` refusals in a row make `wants_fallback` True, and it FAILED unless polling carries it.
         """
+        carried = self.carried
         sharp = self._sharpen(event, now)
         if sharp in _HOPELESS:
             self.wants_fallback = True
+        if carried and self.carried:
+            return None
         before = self.phase
         self.phase = TABLE.get((before, sharp), before)
         if self.phase is not before and before is LinkPhase.FAILED:
@@ -226,6 +244,12 @@ class LinkState:
             case LinkEvent.FALLBACK_ON | LinkEvent.FALLBACK_OFF:
                 self.on_fallback = event is LinkEvent.FALLBACK_ON
                 self._begin_anew()
+            case LinkEvent.POLLING_ON:
+                self.polling = True
+            case LinkEvent.POLLED:
+                return self._polled()
+            case LinkEvent.STARVED | LinkEvent.POLLING_OFF:
+                return self._polling_ends(event)
             case _:
                 pass
         return event
@@ -235,6 +259,8 @@ class LinkState:
         self._barren = False
         if self._flowing_since is None:
             self._flowing_since = now
+        if self.carried:
+            self.wants_fallback = False
         if self.on_fallback:
             return LinkEvent.FALLBACK_DATA
         settling = self.phase not in (LinkPhase.FAILING, LinkPhase.FAILED)
@@ -242,6 +268,20 @@ class LinkState:
             self._flowing_since = now  # the next STABLE is as long away again
             return LinkEvent.STABLE
         return LinkEvent.DATA
+
+    def _polled(self) -> LinkEvent:
+        self.carried = self.polling
+        # A late answer of a polling that was lifted is no data of the link's.
+        return LinkEvent.POLLED if self.polling else LinkEvent.POLLING_ON
+
+    def _polling_ends(self, event: LinkEvent) -> LinkEvent:
+        carried, self.carried = self.carried, False
+        self.polling = self.polling and event is LinkEvent.STARVED
+        if not carried:
+            return LinkEvent.POLLING_ON
+        if self._flowing_since is not None:
+            return LinkEvent.FALLBACK_DATA if self.on_fallback else LinkEvent.POLLING_OFF
+        return LinkEvent.EXHAUSTED if self.wants_fallback else LinkEvent.STARVED
 
     def _lost(self, now: float) -> LinkEvent:
         self._flowing_since = None

@@ -138,7 +138,10 @@ class MarketEvent(Struct, frozen=True, kw_only=True):
 
     @property
     def sequence(self) -> int:
-        """Its place among the events of its subscription. It never goes back, so that what comes twice is known by it."""
+        """Its place among the events of its subscription. It never goes back, so that what comes twice is known by it.
+
+        0: the exchange does not tell.
+        """
         return 0
 
 

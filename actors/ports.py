@@ -93,6 +93,8 @@ class FeedRule(Struct, frozen=True, kw_only=True):
     """Ids count up by one, so that a missing one is seen."""
     pause: float = 60.0
     """Seconds that it may be quiet, as long as its own pace is not known."""
+    levels: int = 5000
+    """Of a whole book: levels per side that the exchange keeps us told of. Worse ones fall out of it without a word."""
 
 
 class FrameKind(StrEnum):

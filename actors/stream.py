@@ -72,6 +72,7 @@ __all__ = ["FloodOfBadFrames", "Stream"]
 LATE: Final = 0.5
 """Seconds after its time at which a look comes late."""
 POLICY_VIOLATION: Final = 1008
+UNWANTED: Final = "it is no longer wanted"
 CURSORS_LAST: Final = 300.0
 """Seconds after which the ids of an earlier life are of no use: what was missed since is more than anyone would fill."""
 
@@ -156,8 +157,8 @@ class Stream(Actor[StreamMessage]):
                 self._beat()
             case Look():
                 self._look()
-            case SetSubscriptions(subscriptions):
-                self._set(subscriptions)
+            case SetSubscriptions(subscriptions, reason):
+                self._set(subscriptions, reason or UNWANTED)
             case ApplySnapshot(snapshot):
                 route = self._routes.book(snapshot.instrument)
                 return route is None or self._link.serving is None or route.apply_snapshot(snapshot, self._now())
@@ -202,9 +203,8 @@ class Stream(Actor[StreamMessage]):
 
     # ---- what is subscribed
 
-    def _set(self, subscriptions: Sequence[Subscription]) -> None:
-        now = self._now()
-        new, gone = self._routes.set(subscriptions, now)
+    def _set(self, subscriptions: Sequence[Subscription], reason: str = UNWANTED) -> None:
+        new, gone = self._routes.set(subscriptions, self._now(), reason)
         self.remember(_Remembered(tuple(subscriptions)))
         for connection in self._delivering():
             self._say(connection, connection.session.unsubscribe([route.subscription for route in gone]))
@@ -249,8 +249,9 @@ class Stream(Actor[StreamMessage]):
         self._report(LinkEvent.REFUSED, endpoint)
 
     def link_waits(self, until: float, reason: str) -> None:
-        """There is no lease: likewise."""
+        """There is no lease."""
         self.context.log.debug("no lease", until=until, reason=reason)
+        self._report(LinkEvent.WAITS, None)
 
     def link_lost(self, connection: LinkConnection, reason: str) -> None:
         """The connection is over: say so to all who listen."""
@@ -317,8 +318,8 @@ class Stream(Actor[StreamMessage]):
                 self._report(LinkEvent.PINGED, serving.endpoint)
             if serving.last_data is not None and serving.last_data > now - self.options.beat:
                 self._report(LinkEvent.DATA, serving.endpoint)
-        elif self._poller is not None and self._poller.answered > now - self._poller.interval - self.options.beat:
-            self._report(LinkEvent.POLLED, None)
+        if self._poller is not None and self._poller.answered > now - self._poller.interval - self.options.beat:
+            self._report(LinkEvent.POLLED, None if serving is None else serving.endpoint)
         for route in self._routes:
             route.look(now)
         self._keep_cursors()

@@ -72,6 +72,14 @@ class Vital(StrEnum):
     """Seconds that the event loop or a mailbox is behind."""
     BACKLOG = "backlog"
     """How full a queue is, as a share of its capacity."""
+    LATENCY = "latency"
+    """Seconds that data takes longer than it usually does."""
+    CLOCK = "clock"
+    """Seconds that our wall clock and the exchange's are surely apart, in whichever direction."""
+    GAPS = "gaps"
+    """Holes per minute that could not be filled."""
+    LOSSES = "losses"
+    """Connections lost, and attempts refused, per minute."""
 
 
 def _refuse(what: str, value: object, expected: str) -> NoReturn:
@@ -117,6 +125,13 @@ THRESHOLDS: Mapping[Vital, Thresholds] = MappingProxyType(
         Vital.RESTARTS: Thresholds(0.2, 0.5, 0.8, 1.0),
         Vital.LAG: Thresholds(0.25, 1.0, 5.0, 15.0),
         Vital.BACKLOG: Thresholds(0.5, 0.8, 0.95, 1.0),
+        Vital.LATENCY: Thresholds(0.5, 2.0, 10.0),
+        # An exchange refuses what is signed with a time that is a second ahead of its own.
+        Vital.CLOCK: Thresholds(0.25, 1.0, 5.0),
+        # One alone is a bad moment, and no ill health.
+        Vital.GAPS: Thresholds(3.0, 10.0, 30.0),
+        # Never worse by itself: a link that is lost often and delivers between is a nuisance; one that does not is silent.
+        Vital.LOSSES: Thresholds(3.0, 6.0),
     }
 )
 

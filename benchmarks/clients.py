@@ -37,7 +37,15 @@ AT_MOST = 2.0
 AT_LEAST = 5.0
 """Times ours that ccxt.pro is to cost."""
 KINDS = ("trade", "bookTicker")
-MARKET = {"id": "BTCUSDT", "symbol": "BTC/USDT", "base": "BTC", "quote": "USDT", "baseId": "BTC", "quoteId": "USDT"}
+MARKET = {
+    "id": "BTCUSDT",
+    "lowercaseId": "btcusdt",
+    "symbol": "BTC/USDT",
+    "base": "BTC",
+    "quote": "USDT",
+    "baseId": "BTC",
+    "quoteId": "USDT",
+}
 ID = {"trade": "t", "bookTicker": "u"}
 
 
@@ -111,7 +119,8 @@ async def _ccxt(source: Feeder, sent: Sent) -> Measured:
     import ccxt.pro  # half a second, which only this case pays
 
     client = ccxt.pro.binance({"newUpdates": True, "options": {"tradesLimit": 1000}})
-    client.set_markets([{**MARKET, "type": "spot", "spot": True, "active": True, "precision": {}, "limits": {}}])
+    kinds = {"type": "spot", "spot": True, "swap": False, "future": False, "option": False, "contract": False}
+    client.set_markets([client.safe_market_structure({**MARKET, **kinds, "active": True})])
     client.urls["api"]["ws"] = dict.fromkeys(client.urls["api"]["ws"], f"{source.url}/ws")
     (kind,) = sent.raw.kinds
     watch: Callable[[], Awaitable[Any]]

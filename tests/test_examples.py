@@ -18,6 +18,7 @@ EXPECTED = {
     "06_pool.py": "BTC for the 3. time",
     "07_calls_that_fail.py": "order sent 1 time: reconcile bot-17",
     "05_from_threads.py": "position: 200.0",
+    "08_kraken.py": "Kraken's adapter keeps the contract",
 }
 
 

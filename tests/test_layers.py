@@ -25,11 +25,13 @@ FLOORS = {
         "testing commands __init__",
     ),
     "actors": (
-        """errors resilience market feeds reconnection link_state vitals book stream_options alert_rules analysis incidents""",
+        """errors resilience market feeds reconnection link_state vitals local_book book_outcomes book endpoint_ranking fallbacks link_record venue_record packing wants refusals stream_options alert_rules analysis incidents
+        incident_strategies incident_book
+        quality connection_record clock_offset own_load alert_book component_chart health_detail""",
         "ports protocol link transport exchanges",
-        "connection_manager state_manager health_monitor recovery_worker recovery_manager route stream stream_manager",
+        "lease_budget leasing lease_memory lease_news rest_gate connection_manager fallback_board endpoint_roles link_fallbacks venue_fallbacks state_manager alert_desk clock_probe health_monitor treatments recovery_worker recovery_manager route stream symbol_list fleet stream_manager",
         "exchange_tree bot_tree",
-        "simulator demo explain_command cli __init__",
+        "testing simulator demo drills explain_command cli __init__",
     ),
 }
 # DESIGN.md names these two itself. They shadow nothing as long as no file inside supervisor/ is run as a script.

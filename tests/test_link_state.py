@@ -11,9 +11,10 @@ from actors.link_state import TABLE, LinkChange, LinkEvent, LinkLimits, LinkPhas
 from supervisor import SpecError
 
 HEALTHY, DEGRADED, UNSTABLE, FAILING, FAILED, RECOVERING, FALLBACK = LinkPhase
-CONNECTED, DATA, PINGED, SILENT, LOST, REFUSED, GAVE_UP, FALLBACK_ON, FALLBACK_OFF, *DERIVED = LinkEvent
-STABLE, FLAPPING, STORM, EXHAUSTED, FALLBACK_DATA = DERIVED
-TOLD = [CONNECTED, DATA, PINGED, SILENT, LOST, REFUSED, GAVE_UP, FALLBACK_ON, FALLBACK_OFF]
+STABLE, FLAPPING, STORM, EXHAUSTED, FALLBACK_DATA = DERIVED = list(LinkEvent)[-5:]
+TOLD = list(LinkEvent)[:-5]
+CONNECTED, DATA, PINGED, SILENT, LOST, REFUSED, GAVE_UP, WAITS = TOLD[:8]
+FALLBACK_ON, FALLBACK_OFF, POLLING_ON, POLLED, STARVED, POLLING_OFF = TOLD[8:]
 
 
 def link(phase: LinkPhase, **limits: Any) -> LinkState:
@@ -30,6 +31,7 @@ def fed(machine: LinkState, *events: LinkEvent, now: float = 0.0) -> LinkPhase:
 
 
 #             STABLE      DATA        SILENT    LOST      FLAPPING  STORM    REFUSED  EXHAUSTED GAVE_UP  F_DATA    F_OFF
+# and POLLED leads where FALLBACK_DATA does; STARVED and POLLING_OFF are below
 MEANING = {
     HEALTHY: (HEALTHY, HEALTHY, DEGRADED, DEGRADED, UNSTABLE, FAILING, FAILING, FAILED, FAILED, FALLBACK, HEALTHY),
     DEGRADED: (HEALTHY, DEGRADED, DEGRADED, DEGRADED, UNSTABLE, FAILING, FAILING, FAILED, FAILED, FALLBACK, DEGRADED),
@@ -48,6 +50,21 @@ EVENTS = (STABLE, DATA, SILENT, LOST, FLAPPING, STORM, REFUSED, EXHAUSTED, GAVE_
 )
 def test_the_table_says_where_each_event_leads(before: LinkPhase, event: LinkEvent, after: LinkPhase) -> None:
     assert TABLE.get((before, event), before) is after
+
+
+@pytest.mark.parametrize("before", LinkPhase)
+def test_what_is_polled_is_as_good_as_what_another_endpoint_delivers(before: LinkPhase) -> None:
+    assert TABLE.get((before, POLLED)) is TABLE.get((before, FALLBACK_DATA))
+
+
+@pytest.mark.parametrize("event", [CONNECTED, PINGED, WAITS, FALLBACK_ON, POLLING_ON])
+def test_what_proves_nothing_has_no_entry(event: LinkEvent) -> None:
+    assert [key for key in TABLE if key[1] is event] == []
+
+
+def test_only_what_delivered_over_a_fallback_can_starve() -> None:
+    ends = {key: after for key, after in TABLE.items() if key[1] in (STARVED, POLLING_OFF)}
+    assert ends == {(FALLBACK, STARVED): FAILING, (FALLBACK, POLLING_OFF): RECOVERING}
 
 
 def test_no_entry_of_the_table_leads_where_it_began() -> None:
@@ -236,6 +253,65 @@ def test_a_connection_to_the_endpoint_before_is_no_refusal_of_the_next() -> None
     assert fed(link(HEALTHY), CONNECTED, FALLBACK_ON, LOST) is DEGRADED
 
 
+# Polling
+
+
+def test_polling_that_delivers_is_the_state() -> None:
+    machine = link(HEALTHY)
+    before = fed(machine, GAVE_UP, POLLING_ON)
+    assert (before, fed(machine, POLLED)) == (FAILED, FALLBACK)
+
+
+def test_a_late_answer_of_a_polling_that_was_lifted_is_no_data() -> None:
+    assert fed(link(HEALTHY), GAVE_UP, POLLED) is FAILED
+
+
+def test_a_socket_that_is_tried_on_in_vain_does_not_move_a_link_that_polling_carries() -> None:
+    machine = link(HEALTHY)
+    fed(machine, LOST, POLLING_ON, POLLED)
+    changes = [machine.feed(event, 0.0) for _ in range(5) for event in (REFUSED, SILENT, LOST, GAVE_UP, POLLED)]
+    assert (machine.phase, changes) == (FALLBACK, [None] * 25)
+
+
+def test_a_socket_that_delivers_beside_the_polling_recovers_when_the_polling_ends() -> None:
+    machine = link(HEALTHY)
+    phases = [
+        fed(machine, event, now=now)
+        for event, now in [(LOST, 0.0), (POLLING_ON, 1.0), (POLLED, 2.0), (DATA, 3.0), (POLLING_OFF, 13.0), (DATA, 18.0)]
+    ]
+    assert phases == [DEGRADED, DEGRADED, FALLBACK, FALLBACK, RECOVERING, HEALTHY]
+
+
+def test_polling_that_ends_over_a_dead_socket_leaves_a_failing_link() -> None:
+    assert fed(link(HEALTHY), LOST, POLLING_ON, POLLED, POLLING_OFF) is FAILING
+
+
+def test_polling_that_delivers_no_longer_leaves_what_the_counts_say_of_the_socket() -> None:
+    machine = link(HEALTHY)
+    fed(machine, LOST, POLLING_ON, POLLED, *[REFUSED] * 5)
+    before = (machine.phase, machine.wants_fallback)
+    assert (before, fed(machine, STARVED)) == ((FALLBACK, True), FAILED)
+
+
+def test_polling_that_delivers_again_carries_again() -> None:
+    assert fed(link(HEALTHY), LOST, POLLING_ON, POLLED, STARVED, POLLED) is FALLBACK
+
+
+@pytest.mark.parametrize("end", [STARVED, POLLING_OFF])
+def test_the_end_of_a_polling_that_never_delivered_changes_nothing(end: LinkEvent) -> None:
+    assert fed(link(FALLBACK), POLLING_ON, end) is FALLBACK
+
+
+def test_when_polling_ends_over_another_endpoint_that_delivers_that_is_the_state() -> None:
+    assert fed(link(FALLBACK), POLLING_ON, POLLED, DATA, POLLING_OFF) is FALLBACK
+
+
+def test_data_of_the_socket_ends_the_want_of_another_endpoint_while_polling_carries() -> None:
+    machine = link(HEALTHY)
+    fed(machine, LOST, POLLING_ON, POLLED, *[REFUSED] * 5, DATA)
+    assert not machine.wants_fallback
+
+
 def test_the_bounds_themselves_are_allowed() -> None:
     assert LinkLimits(flapping=1, storm=1, losses=1, refusals=1)
 
@@ -278,7 +354,7 @@ def lived(history: list[tuple[LinkEvent, float]]) -> tuple[LinkState, float]:
 @given(HISTORIES)
 def test_after_any_history_refusals_end_in_wanting_a_fallback(history: list[tuple[LinkEvent, float]]) -> None:
     machine, now = lived(history)
-    fed(machine, *[REFUSED] * 5, now=now)
+    fed(machine, POLLING_OFF, *[REFUSED] * 5, now=now)
     assert (machine.phase, machine.wants_fallback) == (FAILED, True)
 
 
@@ -291,7 +367,7 @@ def test_after_any_history_a_fallback_that_delivers_is_the_state(history: list[t
 @given(HISTORIES)
 def test_after_any_history_stable_data_makes_it_healthy(history: list[tuple[LinkEvent, float]]) -> None:
     machine, now = lived(history)
-    fed(machine, FALLBACK_OFF, now=now)
+    fed(machine, FALLBACK_OFF, POLLING_OFF, now=now)
     for step in range(4):
         fed(machine, DATA, now=now + 15.0 * step)
     assert machine.phase is HEALTHY
@@ -300,10 +376,17 @@ def test_after_any_history_stable_data_makes_it_healthy(history: list[tuple[Link
 @given(HISTORIES)
 def test_a_fallback_is_wanted_only_by_a_failed_link(history: list[tuple[LinkEvent, float]]) -> None:
     machine, _ = lived(history)
-    assert machine.phase is FAILED or not machine.wants_fallback
+    assert machine.phase is FAILED or machine.carried or not machine.wants_fallback
 
 
 @given(HISTORIES)
 def test_the_state_is_fallback_only_while_one_is_in_force(history: list[tuple[LinkEvent, float]]) -> None:
     machine, _ = lived(history)
-    assert machine.on_fallback or machine.phase is not FALLBACK
+    assert machine.on_fallback or machine.carried or machine.phase is not FALLBACK
+
+
+@given(HISTORIES)
+def test_what_polling_carries_is_in_fallback(history: list[tuple[LinkEvent, float]]) -> None:
+    machine, now = lived(history)
+    assert fed(machine, POLLING_ON, POLLED, REFUSED, LOST, now=now) is FALLBACK
+    assert machine.polling

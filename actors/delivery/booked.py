@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from attrs import define, field
 
-from actors.book import Applied, BookSync, Desynchronised, Stale, Synced, SyncState
+from actors.book import Applied, BookSync, Desynchronised, Ignored, Stale, Synced, SyncState
 from actors.delivery.route import POLLED, Route
-from actors.market import BookDelta, BookSnapshot, InstrumentId, MarketEvent
+from actors.market import Book, BookDelta, BookSnapshot, InstrumentId, MarketEvent
 
 __all__ = ["BookRoute"]
 
@@ -81,19 +81,39 @@ class BookRoute(Route):
             self.deliver(outcome.book.view(self.levels), source, now)
             return
         first, self.ready = not self.ready, True
-        if isinstance(outcome, Desynchronised):
+        if isinstance(outcome, Ignored) and self.sync.state is SyncState.SYNCED:
+            self.resume(now)  # a sign that the book is as it was
+        elif isinstance(outcome, Desynchronised):
             self._lose(outcome)
         elif first and self.sync.state is SyncState.WAITING and not self.in_band:
             self.need_snapshot(self.subscription.instrument)  # data flows, but there is no book yet
 
     def _snapshot(self, snapshot: BookSnapshot, source: int, now: float) -> None:
-        outcome = self.sync.snapshot(snapshot) if source == POLLED else self.sync.replace(snapshot)
+        if source == POLLED:
+            self._polled(snapshot, now)
+            return
+        outcome = self.sync.replace(snapshot)
         if isinstance(outcome, Synced):
-            self.ready = self.ready or source > POLLED
+            self.ready = True
+            if self.since is None and self.last is not None and self.last.sequence == outcome.book.update_id:
+                self.duplicates += 1  # during a hand-over the new connection begins with what the old one said last
+                return
             self.deliver(outcome.book.view(self.levels), source, now)
         elif isinstance(outcome, Desynchronised):
             self.ready = True
             self._lose(outcome)
+
+    def _polled(self, snapshot: BookSnapshot, now: float) -> None:
+        """Its best levels, and nothing else of it: it is not as deep as the book that deltas are to be applied to."""
+        if self.since is not None or self.source == POLLED:
+            book = Book(
+                instrument=snapshot.instrument,
+                received=snapshot.received,
+                update_id=snapshot.last_id,
+                bids=tuple(snapshot.bids[: self.levels]),
+                asks=tuple(snapshot.asks[: self.levels]),
+            )
+            self.deliver(book, POLLED, now)
 
     def _lose(self, lost: Desynchronised) -> None:
         self.say_gap(lost.after_id, lost.before_id)

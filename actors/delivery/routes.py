@@ -87,12 +87,12 @@ class Routes:
         route = self._routes.get(Subscription(instrument, Feed.BOOK))
         return route if isinstance(route, BookRoute) else None
 
-    def set(self, subscriptions: Sequence[Subscription], now: float) -> tuple[Sequence[Route], Sequence[Route]]:
-        """Have these and no others; which are new, and which are gone."""
+    def set(self, subscriptions: Sequence[Subscription], now: float, reason: str) -> tuple[Sequence[Route], Sequence[Route]]:
+        """Have these and no others; which are new, and which are gone, for this reason."""
         gone = [route for wanted, route in self._routes.items() if wanted not in subscriptions]
         new = [self._new(wanted, now) for wanted in dict.fromkeys(subscriptions) if wanted not in self._routes]
         for route in gone:
-            route.interrupt("it is no longer wanted", now)
+            route.interrupt(reason, now)
             self.remove(route)
         for route in new:
             self._routes[route.subscription] = route

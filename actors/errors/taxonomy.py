@@ -124,14 +124,26 @@ class ConnectFailed(NetworkError):
     Args:
         url: where to, without credentials.
         reason: why not, in plain words.
+        status: the HTTP status with which a handshake was refused; None: there was no such answer.
+        retry_after: seconds that this answer asked to wait, or None.
     """
 
     code = "connect_failed"
 
-    def __init__(self, url: str, reason: str, **fields: Unpack[ErrorFields]) -> None:
+    def __init__(
+        self,
+        url: str,
+        reason: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        **fields: Unpack[ErrorFields],
+    ) -> None:
         super().__init__(f"cannot connect to {url}: {reason}", **fields)
         self.url = url
         self.reason = reason
+        self.status = status
+        self.retry_after = retry_after
 
 
 class ConnectionLost(NetworkError):

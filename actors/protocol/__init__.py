@@ -43,6 +43,7 @@ from actors.protocol.leases import UseEndpoints as UseEndpoints
 from actors.protocol.names import ALERTS as ALERTS
 from actors.protocol.names import BREAKERS as BREAKERS
 from actors.protocol.names import CONNECTIONS as CONNECTIONS
+from actors.protocol.names import ENDPOINT_REPORTS as ENDPOINT_REPORTS
 from actors.protocol.names import ENDPOINTS as ENDPOINTS
 from actors.protocol.names import FALLBACKS as FALLBACKS
 from actors.protocol.names import HEALTH as HEALTH
@@ -59,6 +60,7 @@ from actors.protocol.names import RecoveryMessage as RecoveryMessage
 from actors.protocol.names import StateMessage as StateMessage
 from actors.protocol.names import StreamManagerMessage as StreamManagerMessage
 from actors.protocol.names import StreamMessage as StreamMessage
+from actors.protocol.recoveries import Attempted as Attempted
 from actors.protocol.recoveries import BookIncident as BookIncident
 from actors.protocol.recoveries import Incidents as Incidents
 from actors.protocol.recoveries import Recovered as Recovered
@@ -72,6 +74,7 @@ from actors.protocol.states import FallbackKind as FallbackKind
 from actors.protocol.states import FallbackMoved as FallbackMoved
 from actors.protocol.states import FallbacksInForce as FallbacksInForce
 from actors.protocol.states import ForceFallback as ForceFallback
+from actors.protocol.states import LinkEnded as LinkEnded
 from actors.protocol.states import LinkMoved as LinkMoved
 from actors.protocol.states import LinkReport as LinkReport
 from actors.protocol.states import LinkStates as LinkStates
@@ -80,10 +83,14 @@ from actors.protocol.states import PressureKind as PressureKind
 from actors.protocol.streams import ApplyFill as ApplyFill
 from actors.protocol.streams import ApplySnapshot as ApplySnapshot
 from actors.protocol.streams import BookInStep as BookInStep
+from actors.protocol.streams import FindStream as FindStream
 from actors.protocol.streams import LastKnown as LastKnown
+from actors.protocol.streams import Look as Look
 from actors.protocol.streams import Renew as Renew
 from actors.protocol.streams import Repeat as Repeat
+from actors.protocol.streams import RestartStream as RestartStream
 from actors.protocol.streams import Resubscribe as Resubscribe
+from actors.protocol.streams import SayStale as SayStale
 from actors.protocol.streams import SetSubscriptions as SetSubscriptions
 from actors.protocol.streams import StreamOf as StreamOf
 from actors.protocol.streams import StreamStatus as StreamStatus
@@ -97,6 +104,7 @@ __all__ = [
     "BREAKERS",
     "CONNECTIONS",
     "ENDPOINTS",
+    "ENDPOINT_REPORTS",
     "FALLBACKS",
     "HEALTH",
     "HEALTH_CHANGES",
@@ -110,6 +118,7 @@ __all__ = [
     "AlertMoved",
     "ApplyFill",
     "ApplySnapshot",
+    "Attempted",
     "BookInStep",
     "BookIncident",
     "BreakerMoved",
@@ -127,6 +136,7 @@ __all__ = [
     "FallbackKind",
     "FallbackMoved",
     "FallbacksInForce",
+    "FindStream",
     "ForceFallback",
     "HealthChanged",
     "HealthDetail",
@@ -139,10 +149,12 @@ __all__ = [
     "LeaseEnded",
     "LeaseHeld",
     "LeaseOutcome",
+    "LinkEnded",
     "LinkMoved",
     "LinkQuality",
     "LinkReport",
     "LinkStates",
+    "Look",
     "ManagerStarted",
     "Pressure",
     "PressureKind",
@@ -157,7 +169,9 @@ __all__ = [
     "RequestLease",
     "RequestWeight",
     "ResetBreakers",
+    "RestartStream",
     "Resubscribe",
+    "SayStale",
     "SetSubscriptions",
     "StateMessage",
     "StreamManagerMessage",

@@ -112,6 +112,8 @@ class LeaseOutcome(Message, frozen=True):
     """When the exchange itself said to come back."""
     banned: bool = False
     """It said so to our address: that time holds for every endpoint of every role."""
+    paced: bool = False
+    """It said that we ask too much (429): that time holds for every endpoint of this role, and for requests in any case."""
     seconds: float | None = None
     """How long the attempt or the request took."""
     used_weight: int | None = None

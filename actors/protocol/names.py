@@ -29,7 +29,7 @@ from actors.protocol.leases import (
     ResetBreakers,
     UseEndpoints,
 )
-from actors.protocol.recoveries import BookIncident, Incidents, Recovered, TradesMissing, TriggerRecovery, Trouble
+from actors.protocol.recoveries import Attempted, BookIncident, Incidents, Recovered, TradesMissing, TriggerRecovery, Trouble
 from actors.protocol.states import (
     EndpointDown,
     EndpointReport,
@@ -37,6 +37,7 @@ from actors.protocol.states import (
     FallbackMoved,
     FallbacksInForce,
     ForceFallback,
+    LinkEnded,
     LinkMoved,
     LinkReport,
     LinkStates,
@@ -46,10 +47,14 @@ from actors.protocol.streams import (
     ApplyFill,
     ApplySnapshot,
     BookInStep,
+    FindStream,
     LastKnown,
+    Look,
     Renew,
     Repeat,
+    RestartStream,
     Resubscribe,
+    SayStale,
     SetSubscriptions,
     StreamOf,
     StreamStatus,
@@ -65,6 +70,7 @@ __all__ = [
     "BREAKERS",
     "CONNECTIONS",
     "ENDPOINTS",
+    "ENDPOINT_REPORTS",
     "FALLBACKS",
     "HEALTH",
     "HEALTH_CHANGES",
@@ -98,7 +104,16 @@ ConnectionMessage = (
     | Down
 )
 StateMessage = (
-    LinkReport | EndpointReport | EndpointDown | EndpointUp | Pressure | LinkStates | FallbacksInForce | ForceFallback | Tick
+    LinkReport
+    | LinkEnded
+    | EndpointReport
+    | EndpointDown
+    | EndpointUp
+    | Pressure
+    | LinkStates
+    | FallbacksInForce
+    | ForceFallback
+    | Tick
 )
 HealthMessage = (
     Vitals
@@ -110,10 +125,11 @@ HealthMessage = (
     | LinkMoved
     | BreakerMoved
     | FallbackMoved
+    | EndpointReport
     | Recovered
     | Tick
 )
-RecoveryMessage = BookIncident | TradesMissing | Trouble | TriggerRecovery | Incidents | Tick | Down | Up | Gone
+RecoveryMessage = Attempted | BookIncident | TradesMissing | Trouble | TriggerRecovery | Incidents | Tick | Down | Up | Gone
 StreamMessage = (
     SetSubscriptions
     | ApplySnapshot
@@ -122,6 +138,8 @@ StreamMessage = (
     | BookInStep
     | Renew
     | LastKnown
+    | Look
+    | SayStale
     | StreamStatus
     | LinkQuality
     | EndpointInForce
@@ -129,7 +147,20 @@ StreamMessage = (
     | FallbackMoved
     | Tick
 )
-StreamManagerMessage = Want | Unwant | Subscriptions | StreamOf | FallbackMoved | Repeat | Tick
+StreamManagerMessage = (
+    Want
+    | Unwant
+    | Subscriptions
+    | StreamOf
+    | FindStream
+    | RestartStream
+    | FallbackMoved
+    | Repeat
+    | Tick
+    | Down
+    | Up
+    | Gone
+)
 
 CONNECTIONS: Name[ConnectionMessage] = Name("connections")
 STATES: Name[StateMessage] = Name("states")
@@ -140,6 +171,7 @@ STREAMS: Name[StreamManagerMessage] = Name("stream manager")
 ALERTS: Topic[AlertMoved] = Topic("alerts")
 BREAKERS: Topic[BreakerMoved] = Topic("breakers")
 ENDPOINTS: Topic[EndpointInForce] = Topic("endpoints")
+ENDPOINT_REPORTS: Topic[EndpointReport] = Topic("endpoint reports")
 FALLBACKS: Topic[FallbackMoved] = Topic("fallbacks")
 HEALTH_CHANGES: Topic[HealthChanged] = Topic("health changes")
 LEASES: Topic[ManagerStarted] = Topic("leases")

@@ -9,6 +9,7 @@ from actors.market import InstrumentId, Subscription
 from supervisor import Message, Request
 
 __all__ = [
+    "Attempted",
     "BookIncident",
     "Incidents",
     "Recovered",
@@ -45,7 +46,19 @@ class Trouble(Message, frozen=True):
     """What it is about: a link, an endpoint, a component's path."""
     reason: str
     error: str = ""
-    """The class of the error, where one is known: it decides the strategy."""
+    """The class of the error, where one is known: it decides the strategy. Its name, its code, or an HTTP status."""
+    until: float | None = None
+    """When the other side said to come back, in seconds of the loop's clock."""
+
+
+class Attempted(Message, frozen=True):
+    """A worker's word on how far it is."""
+
+    incident: str
+    """Its id."""
+    attempts: int
+    deadline: float
+    """By when it will have ended. Later than it was, where it had to wait for leave to ask the exchange."""
 
 
 class TriggerRecovery(Request[str], frozen=True):
@@ -71,3 +84,7 @@ class Recovered(Message, frozen=True):
     kind: IncidentKind = IncidentKind.BOOK
     subject: str = ""
     attempts: int = 1
+    venue: str = ""
+    """Whose: topics are the whole tree's. Empty where the instrument says it."""
+    escalated: bool = False
+    """It was more than its workers could cure."""

@@ -16,6 +16,7 @@ __all__ = [
     "FallbackMoved",
     "FallbacksInForce",
     "ForceFallback",
+    "LinkEnded",
     "LinkMoved",
     "LinkReport",
     "LinkStates",
@@ -34,14 +35,24 @@ class LinkReport(Message, frozen=True):
     """REST weight of asking once for all that the link is subscribed to; 0: it cannot be asked."""
 
 
+class LinkEnded(Message, frozen=True):
+    """A link is no more: its stream was stopped, and nobody wants it back."""
+
+    link: str
+
+
 class EndpointReport(Message, frozen=True):
-    """How one use of an endpoint went: an attempt to connect, a request, a connection's end."""
+    """How one use of an endpoint went: an attempt to connect, a request, a connection's end. Published too, with its venue."""
 
     role: Role
     endpoint: str
     ok: bool
     seconds: float | None = None
     reason: str = ""
+    venue: str = ""
+    """Whose, where it is published on ENDPOINT_REPORTS: topics are the whole tree's."""
+    banned_until: float | None = None
+    """Until when the exchange said that it refuses our address."""
 
 
 class EndpointDown(Message, frozen=True):
@@ -106,7 +117,7 @@ class FallbackMoved(Message, frozen=True):
     since: float
     venue: str
     detail: tuple[str, ...] = ()
-    """Of ENDPOINT the endpoints that rest, of PARTIAL the subscriptions that are given up."""
+    """Of ENDPOINT the endpoints that rest, of PARTIAL the subscriptions that are given up, of RATE the links that are down."""
     interval: float = 0.0
     """Of PROTOCOL: seconds between two polls."""
 
@@ -120,6 +131,8 @@ class ForceFallback(Request[bool], frozen=True):
 
     kind: FallbackKind
     scope: str = ""
+    """A link for PROTOCOL and CACHE, empty: all of them. An endpoint for ENDPOINT: on, it is left for the others, off, it comes
+    first; `rest`, `stream` or empty: that role's preferred one."""
     on: bool | None = None
     """None: leave it to the evidence again."""
 

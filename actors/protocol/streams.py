@@ -11,10 +11,14 @@ __all__ = [
     "ApplyFill",
     "ApplySnapshot",
     "BookInStep",
+    "FindStream",
     "LastKnown",
+    "Look",
     "Renew",
     "Repeat",
+    "RestartStream",
     "Resubscribe",
+    "SayStale",
     "SetSubscriptions",
     "StreamOf",
     "StreamStatus",
@@ -33,6 +37,16 @@ class SetSubscriptions(Message, frozen=True):
     """Subscribe to these, and to nothing else."""
 
     subscriptions: tuple[Subscription, ...]
+    reason: str = ""
+    """Why others are taken off, for their consumers; empty: they are no longer wanted here."""
+
+
+class Look(Message, frozen=True):
+    """Somebody may have been quiet for too long."""
+
+
+class SayStale(Message, frozen=True):
+    """Time to say the last known values again."""
 
 
 class ApplySnapshot(Request[bool], frozen=True):
@@ -89,12 +103,18 @@ class Want(Request[tuple[Rejected, ...]], frozen=True):
     """
 
     subscriptions: tuple[Subscription, ...]
+    holder: Any = None  # Ref[Any]
+    """The actor that wants them: its place is counted once, however often it says so, and its end gives them up. None: whoever
+    it is has to say `Unwant` himself.
+    """
 
 
 class Unwant(Message, frozen=True):
     """Subscribe to these no longer, as far as whoever says it is concerned."""
 
     subscriptions: tuple[Subscription, ...]
+    holder: Any = None  # Ref[Any]
+    """As it was said with `Want`."""
 
 
 class Repeat(Message, frozen=True):
@@ -109,3 +129,15 @@ class StreamOf(Request[str], frozen=True):
     """The name of the stream that serves this subscription; empty: none does."""
 
     subscription: Subscription
+
+
+class FindStream(Request[Any], frozen=True):
+    """The ref of the stream of this name; None: there is none."""
+
+    name: str
+
+
+class RestartStream(Request[bool], frozen=True):
+    """Start a stream again that was parked; True: it lives, or did already."""
+
+    name: str

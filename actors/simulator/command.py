@@ -35,6 +35,7 @@ _DEFAULTS = SimulatorConfig()
 
 def simulate(
     *,
+    dialect: Literal["binance", "okx"] = _DEFAULTS.dialect,
     symbol: Annotated[list[str] | None, Parameter(negative=())] = None,
     seed: int = _DEFAULTS.seed,
     speed: str = "1",
@@ -50,6 +51,7 @@ def simulate(
     """Run a simulated exchange on this machine, until interrupted. Prints its addresses as one line of JSON.
 
     Args:
+        dialect: whose protocol is spoken; with okx, limits are OKX's.
         symbol: a symbol of the synthetic market, like BTC/USDT; may be given several times.
         seed: the same seed gives the same market and the same victims of faults.
         speed: market seconds per second, or max.
@@ -67,6 +69,7 @@ def simulate(
     """
     try:
         config = SimulatorConfig(
+            dialect=dialect,
             symbols=tuple(symbol) if symbol else _DEFAULTS.symbols,
             seed=seed,
             speed=_speed(speed),

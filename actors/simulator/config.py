@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 from msgspec import Struct
+from msgspec.structs import fields, force_setattr
 
 from actors.errors import ActorsError
 from actors.simulator.symbols import parse_symbol
@@ -10,6 +14,19 @@ from actors.simulator.symbols import parse_symbol
 __all__ = ["MAX_ENDPOINTS", "SimulatorConfig", "SimulatorError", "Started", "WrongConfig"]
 
 MAX_ENDPOINTS = 16
+
+_OF_OKX: Mapping[str, float] = {
+    # Requests to subscribe and the like, per hour. Here pings count, too.
+    "message_limit": 480,
+    "message_window": 3600.0,
+    "attempt_limit": 3,
+    "attempt_window": 1.0,
+    # It does not ping, and gives up who is silent; it names no age.
+    "ping_interval": 1e9,
+    "max_age": 1e9,
+    "silence_limit": 30.0,
+}
+"""What takes the place of Binance's limits, where those are left as they are."""
 
 
 class SimulatorError(ActorsError):
@@ -39,6 +56,10 @@ class SimulatorConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         WrongConfig: naming the setting, its value and what was expected.
     """
 
+    dialect: Literal["binance", "okx"] = "binance"
+    """Whose protocol is spoken. Limits that are left at Binance's become OKX's with `okx`; a recording is Binance's only."""
+    checksums: bool = False
+    """OKX: whether books carry real checksums, as until June 2026, instead of 0."""
     symbols: tuple[str, ...] = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
     """Symbols of the synthetic market, `BTC/USDT` or `BTCUSDT`. A recording brings its own."""
     seed: int = 0
@@ -64,6 +85,8 @@ class SimulatorConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Seconds after which a connection that did not answer a ping is dropped."""
     max_age: float = 86_400.0
     """Seconds that a connection may live."""
+    silence_limit: float = 1e9
+    """Seconds after which a connection over which nothing is sent is closed."""
     message_limit: int = 5
     """Frames a client may send within `message_window` on a connection, pings and pongs included."""
     message_window: float = 1.0
@@ -72,12 +95,22 @@ class SimulatorConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Streams per connection."""
     weight_limit: int = 6000
     """REST weight per minute."""
+    attempt_limit: int = 300
+    """Stream connections that an address may open within `attempt_window`."""
+    attempt_window: float = 300.0
+    """Seconds."""
+    ban_after: int | None = None
+    """After so many answers 429 that were ignored in a row, the next one is a ban; None: never."""
+    ban_seconds: float = 120.0
+    """How long such a ban lasts."""
     outgoing_limit: int = 8 * 2**20
     """Bytes that may wait for one client before it is dropped as too slow."""
     compression: bool = False
     """Whether permessage-deflate is agreed to where a client offers it."""
 
     def __post_init__(self) -> None:
+        if self.dialect == "okx":
+            self._take_over_limits()
         if not 1 <= self.endpoints <= MAX_ENDPOINTS:
             raise WrongConfig("endpoints", self.endpoints, f"1 to {MAX_ENDPOINTS}")
         if self.ports and len(self.ports) != self.endpoints:
@@ -87,14 +120,25 @@ class SimulatorConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                 raise WrongConfig("port", port, "0 to 65535")
         if self.speed is not None and not 0 < self.speed <= 10_000:
             raise WrongConfig("speed", self.speed, "a number above 0 and up to 10000, or max")
+        if self.ban_after is not None and self.ban_after < 1:
+            raise WrongConfig("ban_after", self.ban_after, "1 or more, or None")
         self._check_positive()
         self._check_symbols()
 
+    def _take_over_limits(self) -> None:
+        if self.replay is not None:
+            raise WrongConfig("replay", self.replay, "none with dialect okx: a recording is Binance's")
+        defaults = {one.name: one.default for one in fields(SimulatorConfig)}
+        for name, value in _OF_OKX.items():
+            if getattr(self, name) == defaults[name]:
+                force_setattr(self, name, value)
+
     def _check_positive(self) -> None:
-        for name in ("ping_interval", "pong_timeout", "max_age", "message_window"):
+        windows = ("message_window", "attempt_window")
+        for name in ("ping_interval", "pong_timeout", "max_age", "silence_limit", "ban_seconds", *windows):
             if not 0 < getattr(self, name) < float("inf"):
                 raise WrongConfig(name, getattr(self, name), "seconds above 0")
-        for name in ("message_limit", "stream_limit", "weight_limit", "outgoing_limit"):
+        for name in ("message_limit", "stream_limit", "weight_limit", "attempt_limit", "outgoing_limit"):
             if getattr(self, name) < 1:
                 raise WrongConfig(name, getattr(self, name), "1 or more")
 

@@ -51,8 +51,12 @@ class Control:
 
         Cancellation: may have happened.
         """
-        fields = msgspec.structs.asdict(command)
-        params = {name: _text(value) for name, value in fields.items() if value is not None}
+        # What is as by default is left out: the rest may be None where that is not the default.
+        params = {
+            one.name: _text(value)
+            for one in msgspec.structs.fields(command)
+            if (value := getattr(command, one.name)) != one.default
+        }
         return msgspec.json.decode(await self._get(_NAMES[type(command)], params), type=_Affected).affected
 
     async def abort(self, *, endpoint: int | None = None, stream: str | None = None, count: int | None = None) -> int:
@@ -93,7 +97,8 @@ class Control:
         return await self.inject(faults.Stall(stream=stream, seconds=seconds, endpoint=endpoint, count=count, new=new))
 
     async def resume(self) -> int:
-        """End every stall.
+        """End every stall, throttle, slow reading, ban, HTTP and handshake error and refused subscription; drop what is
+        half-open.
 
         Cancellation: may have happened.
         """
@@ -127,6 +132,13 @@ class Control:
         """
         return await self.inject(faults.Gap(symbol=symbol, count=count))
 
+    async def wrong_checksum(self, symbol: str, *, count: int = 1) -> int:
+        """Falsify the checksums of the next updates of a symbol's book, where the dialect has any.
+
+        Cancellation: may have happened.
+        """
+        return await self.inject(faults.WrongChecksum(symbol=symbol, count=count))
+
     async def latency(self, delay: float, *, jitter: float = 0.0) -> int:
         """Delay data by so many seconds, and up to `jitter` more; 0 ends it.
 
@@ -134,12 +146,93 @@ class Control:
         """
         return await self.inject(faults.Latency(delay=delay, jitter=jitter))
 
-    async def shutdown_notice(self, *, endpoint: int | None = None, stream: str | None = None, count: int | None = None) -> int:
-        """Announce `serverShutdown`.
+    async def shutdown_notice(
+        self,
+        *,
+        endpoint: int | None = None,
+        stream: str | None = None,
+        count: int | None = None,
+        then_close: float | None = None,
+    ) -> int:
+        """Announce `serverShutdown`; with `then_close`, close those connections (1001) so many seconds later.
 
         Cancellation: may have happened.
         """
-        return await self.inject(faults.ShutdownNotice(endpoint=endpoint, stream=stream, count=count))
+        notice = faults.ShutdownNotice(endpoint=endpoint, stream=stream, count=count, then_close=then_close)
+        return await self.inject(notice)
+
+    async def half_open(
+        self, *, endpoint: int | None = None, stream: str | None = None, count: int | None = None, new: bool = False
+    ) -> int:
+        """Keep sockets open, and neither read nor write any more, until `resume` drops them.
+
+        Cancellation: may have happened.
+        """
+        return await self.inject(faults.HalfOpen(endpoint=endpoint, stream=stream, count=count, new=new))
+
+    async def throttle(
+        self,
+        bytes_per_second: float,
+        *,
+        endpoint: int | None = None,
+        stream: str | None = None,
+        count: int | None = None,
+    ) -> int:
+        """Write only so fast, until `resume`; 0: not at all.
+
+        Cancellation: may have happened.
+        """
+        chosen = faults.Throttle(endpoint=endpoint, stream=stream, count=count, bytes_per_second=bytes_per_second)
+        return await self.inject(chosen)
+
+    async def slow_reader(
+        self,
+        bytes_per_second: float = 0.0,
+        *,
+        endpoint: int | None = None,
+        stream: str | None = None,
+        count: int | None = None,
+    ) -> int:
+        """Read only so fast what clients send, until `resume`; 0: not at all.
+
+        Cancellation: may have happened.
+        """
+        chosen = faults.SlowReader(endpoint=endpoint, stream=stream, count=count, bytes_per_second=bytes_per_second)
+        return await self.inject(chosen)
+
+    async def ban(self, seconds: float, *, status: int = 418) -> int:
+        """Answer every REST request with this status; 418 refuses handshakes too. 0 seconds end a ban.
+
+        Cancellation: may have happened.
+        """
+        return await self.inject(faults.Ban(seconds=seconds, status=status))
+
+    async def http_error(
+        self, status: int, body: str = "", *, count: int | None = 1, retry_after: int | None = None, path: str = ""
+    ) -> int:
+        """Answer the next REST requests with an error; with `count=None` all of them, until `resume`.
+
+        Cancellation: may have happened.
+        """
+        error = faults.HttpError(status=status, body=body, count=count, retry_after=retry_after, path=path)
+        return await self.inject(error)
+
+    async def handshake_error(
+        self, status: int, *, count: int | None = 1, retry_after: int | None = None, endpoint: int | None = None
+    ) -> int:
+        """Refuse the next WebSocket handshakes; with `count=None` all of them, until `resume`.
+
+        Cancellation: may have happened.
+        """
+        error = faults.HandshakeError(status=status, count=count, retry_after=retry_after, endpoint=endpoint)
+        return await self.inject(error)
+
+    async def refuse_subscription(self, stream: str, *, code: int = 2, msg: str = "Invalid request: invalid stream") -> int:
+        """Refuse requests that name this stream, until `resume`.
+
+        Cancellation: may have happened.
+        """
+        return await self.inject(faults.RefuseSubscription(stream=stream, code=code, msg=msg))
 
     async def status(self) -> Status:
         """What the simulator says of itself.
@@ -162,4 +255,6 @@ class Control:
 
 
 def _text(value: object) -> str:
+    if value is None:
+        return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)

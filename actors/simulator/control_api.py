@@ -3,59 +3,71 @@
     /control/status
     /control/abort            ?endpoint=1 &stream=btcusdt@trade &count=2      sockets are reset
     /control/close            the same, and &code=1001 &reason=...            a close frame
-    /control/shutdown_notice  ?endpoint= &stream= &count=                     `serverShutdown` is announced
+    /control/shutdown_notice  the same, and &then_close=2                     `serverShutdown` is announced; then 1001
     /control/stall            ?stream= &seconds=5 &endpoint= &count= &new=true    data stops; new: of later connections too
-    /control/resume                                                           every stall ends
+    /control/half_open        ?endpoint= &stream= &count= &new=true           nothing is read or written any more
+    /control/throttle         ?bytes_per_second=1000 &endpoint= &stream= &count=  the server writes only so fast
+    /control/slow_reader      ?bytes_per_second=0 &endpoint= &stream= &count=     it reads only so fast; 0: not at all
+    /control/resume                                                           all of these, and those marked * end
     /control/refuse           ?endpoint=1 &abort=true                         an endpoint stops listening
     /control/accept           ?endpoint=1                                     it listens again; without: all do
+    /control/ban              ?seconds=120 &status=418                        * REST is refused; 418: handshakes too
+    /control/http_error       ?status=403 &body= &count=1 &retry_after= &path=/api/v3/depth   * the next REST answers
+    /control/handshake_error  ?status=502 &count=1 &retry_after= &endpoint=   * the next handshakes are refused
+    /control/refuse_subscription  ?stream=btcusdt@trade &code=2 &msg=...      * requests that name it are refused
     /control/corrupt          ?stream=btcusdt@trade &count=3                  the next frames are no valid JSON
     /control/gap              ?symbol=BTCUSDT &count=1                        the next depth events are lost for all
+    /control/wrong_checksum   ?symbol=BTCUSDT &count=1                        the next updates of its book are miscounted
     /control/latency          ?delay=0.2 &jitter=0.1                          data comes later; delay=0 ends it
 
-Endpoints are numbered from 1. Every parameter is optional except `endpoint` of refuse, `stream` of corrupt, `symbol` of
-gap and `delay` of latency. A fault answers `{"affected": n}`: connections, endpoints or streams. A wrong request answers
-status 400 and `{"error": "..."}`.
+Endpoints are numbered from 1. Every parameter is optional except `endpoint` of refuse, `stream` of corrupt and of
+refuse_subscription, `symbol` of gap and wrong_checksum, `delay` of latency, `bytes_per_second` of throttle, `seconds` of ban (0
+ends it) and `status` of the errors. A half-open connection is dropped by resume. A fault answers `{"affected": n}`:
+connections, endpoints or streams. A wrong request answers status 400 and `{"error": "..."}`.
 """
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import assert_never
 
-import anyio
 import msgspec
 from attrs import define, field
 
 from actors.simulator import faults
+from actors.simulator.answers import HttpAnswer, split_target
 from actors.simulator.config import SimulatorError
+from actors.simulator.dialect import Dialect
 from actors.simulator.door import Door
+from actors.simulator.gatekeeper import Gatekeeper
 from actors.simulator.hub import Hub
+from actors.simulator.injector import Injector, Wrong
 from actors.simulator.player import Player
-from actors.simulator.rest_api import HttpAnswer, split_target
 from actors.simulator.status import EndpointStatus, Status
-from actors.simulator.symbols import Symbol, parse_symbol
 
 __all__ = ["COMMANDS", "Controller"]
 
 COMMANDS: dict[str, type[faults.Command]] = {
     "abort": faults.Abort,
     "accept": faults.Accept,
+    "ban": faults.Ban,
     "close": faults.Close,
     "corrupt": faults.Corrupt,
     "gap": faults.Gap,
+    "half_open": faults.HalfOpen,
+    "handshake_error": faults.HandshakeError,
+    "http_error": faults.HttpError,
     "latency": faults.Latency,
     "refuse": faults.Refuse,
+    "refuse_subscription": faults.RefuseSubscription,
     "resume": faults.Resume,
     "shutdown_notice": faults.ShutdownNotice,
+    "slow_reader": faults.SlowReader,
     "stall": faults.Stall,
+    "throttle": faults.Throttle,
+    "wrong_checksum": faults.WrongChecksum,
 }
 _ROOT = "/control/"
-
-
-class _Wrong(Exception):
-    """A request that makes no sense, in one sentence."""
 
 
 @define(eq=False)
@@ -66,12 +78,20 @@ class Controller:
         hub: the connections.
         doors: the endpoints, in order.
         player: knows the market, its time and how far it is.
+        dialect: knows how things are said.
+        gatekeeper: refuses requests and handshakes.
     """
 
     hub: Hub
     doors: Sequence[Door]
     player: Player
+    dialect: Dialect
+    gatekeeper: Gatekeeper
+    _injector: Injector = field(init=False)
     _injected: Counter[str] = field(factory=Counter, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._injector = Injector(self.hub, self.doors, self.player, self.dialect, self.gatekeeper)
 
     async def get(self, target: str) -> HttpAnswer:
         """Answer a request to the control endpoint.
@@ -88,41 +108,11 @@ class Controller:
             return _error(404, f"there is no {path!r}; expected {_ROOT} and one of {known}")
         try:
             params = {key: values[-1] for key, values in query.items()}
-            affected = await self.execute(msgspec.convert(params, type=kind, strict=False))
-        except (_Wrong, SimulatorError, msgspec.ValidationError) as exc:
+            affected = await self._injector.execute(msgspec.convert(params, type=kind, strict=False))
+        except (Wrong, SimulatorError, msgspec.ValidationError) as exc:
             return _error(400, f"{name}: {exc}")
         self._injected[name] += 1
         return HttpAnswer(200, msgspec.json.encode({"affected": affected}))
-
-    async def execute(self, command: faults.Command) -> int:
-        """Inject a fault; how many connections, endpoints or streams it affects.
-
-        Cancellation: may have happened.
-        """
-        match command:
-            case faults.Refuse():
-                return await self._refuse(command)
-            case faults.Accept(endpoint=endpoint):
-                chosen = self.doors if endpoint is None else [self._door(endpoint)]
-                doors = [door for door in chosen if not door.listening]
-                for door in doors:
-                    await door.open()
-                return len(doors)
-            case faults.Abort() | faults.Close() | faults.ShutdownNotice() | faults.Stall():
-                return self._to_connections(command)
-            case faults.Resume():
-                return self.hub.resume()
-            case faults.Corrupt(stream=stream, count=count):
-                self.hub.damage.corrupt(stream, _positive(count))
-            case faults.Gap(symbol=symbol, count=count):
-                self.hub.damage.gap(f"{self._symbol(symbol).stream}@depth@100ms", _positive(count))
-            case faults.Latency(delay=delay, jitter=jitter):
-                if not (0 <= delay < math.inf and 0 <= jitter < math.inf):
-                    raise _Wrong(f"delay is {delay!r} and jitter {jitter!r}, expected seconds from 0 up")
-                self.hub.network.delay, self.hub.network.jitter = delay, jitter
-            case _:
-                assert_never(command)
-        return 1
 
     def status(self) -> Status:
         return Status(
@@ -144,60 +134,6 @@ class Controller:
             totals=self.hub.totals,
             faults=dict(self._injected),
         )
-
-    async def _refuse(self, command: faults.Refuse) -> int:
-        await self._door(command.endpoint).close()
-        if command.abort:
-            self._to_connections(faults.Abort(endpoint=command.endpoint))
-        return 1
-
-    def _to_connections(self, command: faults.Abort | faults.Close | faults.ShutdownNotice | faults.Stall) -> int:
-        if command.endpoint is not None:
-            self._door(command.endpoint)
-        if command.count is not None:
-            _positive(command.count)
-        if isinstance(command, faults.Stall):
-            return self._stall(command)
-        connections = self.hub.select(command)
-        match command:
-            case faults.Abort():
-                for connection in connections:
-                    connection.abort()
-            case faults.Close(code=code, reason=reason):
-                if not (1000 <= code < 5000 and len(reason.encode()) <= 100):
-                    raise _Wrong(f"code is {code} and reason {reason!r}, expected 1000 to 4999 and up to 100 bytes")
-                for connection in connections:
-                    connection.close(code, reason)
-            case faults.ShutdownNotice():
-                self.hub.announce_shutdown(connections, self.player.time_ms())
-        return len(connections)
-
-    def _stall(self, command: faults.Stall) -> int:
-        if command.seconds is not None and not command.seconds > 0:
-            raise _Wrong(f"seconds is {command.seconds!r}, expected more than 0")
-        until = math.inf if command.seconds is None else anyio.current_time() + command.seconds
-        connections = self.hub.select(command)
-        self.hub.stall(connections, command.stream, until)
-        if command.new:
-            self.hub.silence.begin(command.stream, until)
-        return len(connections)
-
-    def _door(self, number: int) -> Door:
-        if not 1 <= number <= len(self.doors):
-            raise _Wrong(f"endpoint is {number}, expected 1 to {len(self.doors)}")
-        return self.doors[number - 1]
-
-    def _symbol(self, text: str) -> Symbol:
-        symbol, known = parse_symbol(text), self.player.market.symbols
-        if symbol is None or symbol not in known:
-            raise _Wrong(f"symbol is {text!r}, expected one of {', '.join(s.native for s in known)}")
-        return symbol
-
-
-def _positive(count: int) -> int:
-    if count < 1:
-        raise _Wrong(f"count is {count}, expected 1 or more")
-    return count
 
 
 def _error(status: int, message: str) -> HttpAnswer:

@@ -1,39 +1,31 @@
-"""The faults that can be injected, as values, and the decisions that follow from them. Pure: time is an argument.
-
-Every choice is drawn from a random generator that is given, so the same seed and the same commands hit the same victims.
-"""
+"""The faults that can be injected, as values. What becomes of them is decided in `effects` and `gatekeeper`."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Sequence
-from random import Random
-from typing import TypeVar
-
-from attrs import define, field
 from msgspec import Struct
 
 __all__ = [
     "Abort",
     "Accept",
+    "Ban",
     "Close",
     "Command",
     "Corrupt",
-    "Damage",
     "Gap",
+    "HalfOpen",
+    "HandshakeError",
+    "HttpError",
     "Latency",
-    "Network",
     "Refuse",
+    "RefuseSubscription",
     "Resume",
     "ShutdownNotice",
-    "Silence",
+    "SlowReader",
     "Stall",
     "Target",
-    "choose",
+    "Throttle",
+    "WrongChecksum",
 ]
-
-T = TypeVar("T")
 
 
 class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,8 +62,76 @@ class Stall(Target, frozen=True, kw_only=True):
     """True: connections that are made later are silent too."""
 
 
+class HalfOpen(Target, frozen=True, kw_only=True):
+    """Sockets stay open, but nothing is read from them or written to them any more, as after a power cut on the way:
+    no data, no pong, no ping, no goodbye. `resume` drops them.
+    """
+
+    new: bool = False
+    """True: connections that are made later are half-open too, from the end of their handshake on."""
+
+
+class Throttle(Target, frozen=True, kw_only=True):
+    """The server writes only so fast to connections. What is too much waits, up to the limit of a slow client."""
+
+    bytes_per_second: float
+    """0: not at all."""
+
+
+class SlowReader(Target, frozen=True, kw_only=True):
+    """The server reads only so fast from connections, so that what a client sends piles up on its side."""
+
+    bytes_per_second: float = 0.0
+    """0: not at all. Then it sees no pong either, and drops the connection when `pong_timeout` is over."""
+
+
 class Resume(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Every stall ends."""
+    """Every stall, throttle and slow reading ends; half-open connections are dropped; bans, HTTP and handshake errors and
+    refused subscriptions end. What refuses, and latency, stay as they are.
+    """
+
+
+class RefuseSubscription(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Requests that name this stream are refused, until resumed. Who is subscribed to it stays so."""
+
+    stream: str
+    code: int = 2
+    msg: str = "Invalid request: invalid stream"
+
+
+class Ban(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every REST request is refused, as the exchange does to an address that asked too much. 418 refuses handshakes too."""
+
+    seconds: float
+    """0 ends a ban."""
+    status: int = 418
+    """418 or 429."""
+
+
+class HttpError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The next REST requests are answered with an error."""
+
+    status: int
+    body: str = ""
+    """Sent as JSON where it begins like it, else as a web page; empty: a plain page that names the status."""
+    count: int | None = 1
+    """How many; None: all, until resumed."""
+    retry_after: int | None = None
+    """Seconds for a Retry-After header."""
+    path: str = ""
+    """Only requests whose path begins so, `/api/v3/depth`."""
+
+
+class HandshakeError(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The next WebSocket handshakes are refused with an HTTP status."""
+
+    status: int
+    count: int | None = 1
+    """How many; None: all, until resumed."""
+    retry_after: int | None = None
+    """Seconds for a Retry-After header."""
+    endpoint: int | None = None
+    """Only at this endpoint."""
 
 
 class Refuse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -103,6 +163,14 @@ class Gap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     count: int = 1
 
 
+class WrongChecksum(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The next updates of a symbol's book carry another checksum than its own. For dialects that have any."""
+
+    symbol: str
+    """`BTCUSDT` or `BTC/USDT`."""
+    count: int = 1
+
+
 class Latency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Data arrives later, in order; 0 ends it."""
 
@@ -113,82 +181,29 @@ class Latency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ShutdownNotice(Target, frozen=True, kw_only=True):
-    """`serverShutdown` is announced; nothing else happens."""
+    """`serverShutdown` is announced."""
+
+    then_close: float | None = None
+    """Seconds after which the connections that were told are closed, with 1001; None: nothing else happens."""
 
 
-Command = Abort | Close | Stall | Resume | Refuse | Accept | Corrupt | Gap | Latency | ShutdownNotice
-
-
-@define
-class Silence:
-    """What is stalled on one connection: {stream, or None for all: until when}."""
-
-    _until: dict[str | None, float] = field(factory=dict, init=False)
-
-    def begin(self, stream: str | None, until: float) -> None:
-        self._until[stream] = max(until, self._until.get(stream, -math.inf))
-
-    def end(self) -> None:
-        self._until.clear()
-
-    def covers(self, stream: str, now: float) -> bool:
-        if not self._until:
-            return False
-        return now < self._until.get(None, -math.inf) or now < self._until.get(stream, -math.inf)
-
-    def copy(self) -> Silence:
-        copied = Silence()
-        copied._until.update(self._until)
-        return copied
-
-
-@define
-class Damage:
-    """What happens to the next events, for all subscribers alike. A damage waits for an event that somebody would get."""
-
-    _corrupt: Counter[str] = field(factory=Counter, init=False)
-    _gaps: Counter[str] = field(factory=Counter, init=False)
-
-    def corrupt(self, stream: str, count: int) -> None:
-        self._corrupt[stream] += count
-
-    def gap(self, stream: str, count: int) -> None:
-        self._gaps[stream] += count
-
-    def passes(self, stream: str, data: bytes) -> bytes | None:
-        """What subscribers get instead of this event; None: nothing."""
-        if self._gaps[stream] > 0:
-            self._gaps[stream] -= 1
-            return None
-        if self._corrupt[stream] > 0:
-            self._corrupt[stream] -= 1
-            # Half an object is never valid JSON, nor is it in an envelope.
-            return data[: len(data) // 2]
-        return data
-
-
-@define
-class Network:
-    """How long data is on its way.
-
-    Args:
-        random: the source of jitter.
-    """
-
-    random: Random
-    delay: float = 0.0
-    jitter: float = 0.0
-
-    def release_at(self, now: float) -> float:
-        """When data sent now may be written; 0 where there is no latency."""
-        if not (self.delay or self.jitter):
-            return 0.0
-        return now + self.delay + self.jitter * self.random.random()
-
-
-def choose(candidates: Sequence[T], count: int | None, random: Random) -> Sequence[T]:
-    """So many of these at random, in their order; all where `count` is None or more than there are."""
-    if count is None or count >= len(candidates):
-        return candidates
-    chosen = set(random.sample(range(len(candidates)), count))
-    return [candidate for index, candidate in enumerate(candidates) if index in chosen]
+Command = (
+    Abort
+    | Accept
+    | Ban
+    | Close
+    | Corrupt
+    | Gap
+    | HalfOpen
+    | HandshakeError
+    | HttpError
+    | Latency
+    | Refuse
+    | RefuseSubscription
+    | Resume
+    | ShutdownNotice
+    | SlowReader
+    | Stall
+    | Throttle
+    | WrongChecksum
+)

@@ -12,7 +12,7 @@ from websockets.http11 import Request, Response
 from websockets.protocol import SEND_EOF
 from websockets.server import ServerProtocol
 
-from actors.simulator.rest_api import HttpAnswer
+from actors.simulator.answers import HttpAnswer, phrase_of
 
 __all__ = ["GONE", "READ", "new_protocol", "read_request", "respond", "upgrade", "wants_upgrade"]
 
@@ -80,8 +80,7 @@ async def respond(stream: SocketStream, protocol: ServerProtocol, answer: HttpAn
             *answer.headers.items(),
         ]
     )
-    phrase = http.HTTPStatus(answer.status).phrase
-    protocol.send_response(Response(answer.status, phrase, headers, answer.body))
+    protocol.send_response(Response(answer.status, phrase_of(answer.status), headers, answer.body))
     if not await _write(stream, protocol):
         return
     # Closing at once would reset a client that has not read the answer yet, if anything of its request is unread.

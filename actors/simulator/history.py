@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterator
 from decimal import Decimal
 from itertools import islice
 from typing import TypeVar
@@ -19,7 +18,7 @@ from msgspec import Struct
 from actors.simulator.candles import Candles
 from actors.simulator.trades import RecentTrade
 
-__all__ = ["HISTORY", "Aggregate", "TradeHistory"]
+__all__ = ["HISTORY", "Aggregate", "TradeHistory", "between", "from_id", "latest"]
 
 HISTORY = 10_000
 """Trades kept per symbol, and as many aggregates."""
@@ -98,8 +97,4 @@ def between(entries: deque[_Entry], start_ms: int, end_ms: int, limit: int) -> l
     """The oldest ones within these times, both inclusive."""
     begin = bisect_left(entries, start_ms, key=lambda entry: entry.time_ms)
     end = bisect_right(entries, end_ms, key=lambda entry: entry.time_ms)
-    return list(_slice(entries, begin, min(end, begin + limit)))
-
-
-def _slice(entries: deque[_Entry], begin: int, end: int) -> Iterator[_Entry]:
-    return islice(entries, begin, max(begin, end))
+    return list(islice(entries, begin, max(begin, min(end, begin + limit))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from random import Random
 
 import anyio
@@ -14,11 +14,11 @@ from attrs import define, field
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
-from actors.simulator import wire
 from actors.simulator.config import SimulatorConfig
 from actors.simulator.connection import Connection
-from actors.simulator.faults import Damage, Network, Silence, Target, choose
-from actors.simulator.requests import StreamRequests
+from actors.simulator.dialect import Refusal, Session, Wanted
+from actors.simulator.effects import Damage, Network, Silence, choose
+from actors.simulator.faults import Target
 from actors.simulator.status import ConnectionStatus, Totals
 
 __all__ = ["Hub"]
@@ -46,6 +46,12 @@ class Hub:
     network: Network = field(init=False)
     silence: Silence = field(factory=Silence, init=False)
     """What new connections are stalled in."""
+    half_open: bool = field(default=False, init=False)
+    """Whether new connections are half-open."""
+    refused: dict[str, Refusal] = field(factory=dict, init=False)
+    """Streams that may not be subscribed."""
+    wanted: Wanted = field(init=False)
+    """What somebody is subscribed to."""
     _random: Random = field(init=False)
     _connections: dict[int, Connection] = field(factory=dict, init=False)
     # By stream, then by the connection's number.
@@ -54,9 +60,10 @@ class Hub:
 
     def __attrs_post_init__(self) -> None:
         self._random = Random(f"{self.config.seed}:faults")
+        self.wanted = Wanted(self._subscribers.keys())
         self.network = Network(Random(f"{self.config.seed}:network"))
 
-    async def serve(self, endpoint: int, stream: SocketStream, protocol: ServerProtocol, requests: StreamRequests) -> None:
+    async def serve(self, endpoint: int, stream: SocketStream, protocol: ServerProtocol, session: Session) -> None:
         """Serve a connection whose handshake is done, until it ends.
 
         Cancellation: the socket is closed in any case.
@@ -66,7 +73,7 @@ class Hub:
             endpoint,
             stream,
             protocol,
-            requests,
+            session,
             self.config,
             self,
             self.totals,
@@ -76,15 +83,18 @@ class Hub:
         self.totals.connections += 1
         self.accepted[endpoint] += 1
         try:
-            self.subscribed(connection, tuple(requests.streams))
+            self.subscribed(connection, tuple(session.streams))
+            if self.half_open:
+                connection.half_open()
             await connection.run()
         finally:
-            self.unsubscribed(connection, tuple(requests.streams))
+            self.unsubscribed(connection, tuple(session.streams))
             del self._connections[connection.number]
 
     def subscribed(self, connection: Connection, streams: tuple[str, ...]) -> None:
         for name in streams:
             self._subscribers.setdefault(name, {})[connection.number] = connection
+        self.wanted.changes += 1
         if streams:
             self.first_subscription.set()
 
@@ -94,6 +104,7 @@ class Hub:
             subscribers.pop(connection.number, None)
             if not subscribers:
                 self._subscribers.pop(name, None)
+        self.wanted.changes += 1
 
     def publish(self, stream: str, data: bytes) -> None:
         """Send an event to its subscribers, damaged or late where that was ordered."""
@@ -104,18 +115,19 @@ class Hub:
         if passed is not None:
             self._send(list(subscribers.values()), stream, passed)
 
-    def announce_shutdown(self, connections: Sequence[Connection], time_ms: int) -> None:
-        self._send(connections, "!serverShutdown", wire.shutdown_event(time_ms))
+    def announce(self, connections: Sequence[Connection], stream: str, data: bytes) -> None:
+        """Send these connections what nobody subscribes to."""
+        self._send(connections, stream, data)
 
     def _send(self, connections: Sequence[Connection], stream: str, data: bytes) -> None:
         now = anyio.current_time()
-        made: dict[bool, tuple[bytes, bytes]] = {}
+        made: dict[Hashable, tuple[bytes, bytes]] = {}
         for connection in connections:
-            combined = connection.requests.combined
-            if combined not in made:
-                payload = wire.combined(stream, data) if combined else data
-                made[combined] = payload, Frame(Opcode.TEXT, payload).serialize(mask=False)
-            connection.send(stream, *made[combined], self.network.release_at(now))
+            form = connection.session.form
+            if form not in made:
+                payload = connection.session.payload(stream, data)
+                made[form] = payload, Frame(Opcode.TEXT, payload).serialize(mask=False)
+            connection.send(stream, *made[form], self.network.release_at(now))
 
     def select(self, target: Target) -> Sequence[Connection]:
         """The open connections that a command is meant for, in the order of their numbers."""
@@ -124,7 +136,7 @@ class Hub:
             for c in self._connections.values()
             if c.is_open
             and target.endpoint in (None, c.endpoint)
-            and (target.stream is None or target.stream in c.requests.streams)
+            and (target.stream is None or target.stream in c.session.streams)
         ]
         return choose(candidates, target.count, self._random)
 
@@ -133,11 +145,18 @@ class Hub:
             connection.silence.begin(stream, until)
 
     def resume(self) -> int:
-        """End every stall; how many connections there are."""
+        """End what lasts: see `faults.Resume`. How many connections there are."""
         self.silence.end()
-        for connection in self._connections.values():
+        self.refused.clear()
+        self.half_open = False
+        connections = list(self._connections.values())
+        for connection in connections:
             connection.silence.end()
-        return len(self._connections)
+            connection.reading.set(None)
+            connection.writing.set(None)
+            if connection.is_half_open:
+                connection.abort()
+        return len(connections)
 
     async def room(self) -> None:
         """Wait until every client has read most of what it was sent; who has not within PATIENCE is too slow.
@@ -160,10 +179,11 @@ class Hub:
             ConnectionStatus(
                 number=c.number,
                 endpoint=c.endpoint,
-                subscriptions=tuple(c.requests.streams),
+                subscriptions=tuple(c.session.streams),
                 frames_sent=c.frames_sent,
                 messages_received=c.messages_received,
                 waiting_bytes=c.outbox.size,
+                half_open=c.is_half_open,
             )
             for c in self._connections.values()
         ]

@@ -12,24 +12,14 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from actors.simulator.history import TradeHistory
 from actors.simulator.symbols import Symbol
+from actors.simulator.trades import RecentTrade
 
-__all__ = ["BestPrices", "BookChange", "Content", "Depth", "Market", "MarketMessage", "PriceLevel", "RecentTrade"]
+__all__ = ["BestPrices", "BookChange", "Content", "Depth", "Market", "MarketMessage", "PriceLevel"]
 
 PriceLevel = tuple[str, str]
 """Price and quantity as they stand on the wire."""
-
-
-class RecentTrade(Struct, frozen=True, gc=False):
-    id: int
-    price: str
-    quantity: str
-    time_ms: int
-    buyer_is_maker: bool
-    aggregate_id: int
-    """Of the taker's order at this price, of which this is one fill; they count up by one."""
-    ends: bool = True
-    """Whether it is the last fill of its aggregate."""
 
 
 class BestPrices(Struct, frozen=True, gc=False):

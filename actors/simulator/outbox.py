@@ -56,14 +56,14 @@ class Outbox:
         self.size -= sum(len(frame) for _, frame in self._data)
         self._data.clear()
 
-    def take(self, now: float) -> bytes:
-        """What is to be written now; empty where nothing is."""
+    def take(self, now: float, most: int = CHUNK) -> bytes:
+        """What is to be written now, whole frames of `most` bytes about; empty where nothing is."""
         taken: list[bytes] = []
         length = 0
-        while self._urgent and length < CHUNK:
+        while self._urgent and length < most:
             taken.append(self._urgent.popleft())
             length += len(taken[-1])
-        while self._data and length < CHUNK and self._data[0][0] <= now:
+        while self._data and length < most and self._data[0][0] <= now:
             taken.append(self._data.popleft()[1])
             length += len(taken[-1])
         self.size -= length

@@ -10,6 +10,7 @@ import anyio.lowlevel
 from attrs import define, field
 
 from actors.errors import RecordingError
+from actors.simulator.dialect import Dialect
 from actors.simulator.hub import Hub
 from actors.simulator.market import Market, MarketMessage
 
@@ -44,17 +45,22 @@ class Player:
     """Nothing more will come."""
     unreadable: str = field(default="", init=False)
     """Why the rest of a recording cannot be read."""
+    _dialect: Dialect = field(init=False)
     _messages: Iterator[MarketMessage] = field(init=False)
     _next: MarketMessage | None = field(default=None, init=False)
     _played: float = field(default=0.0, init=False)
     _started: float | None = field(default=None, init=False)
 
-    def prepare(self) -> None:
+    def prepare(self, dialect: Dialect) -> None:
         """Draw the first message, so that the state before it is known. A recording's silent beginning is read here.
+
+        Args:
+            dialect: in which words the market is told.
 
         Raises:
             RecordingError: the recording cannot be read that far.
         """
+        self._dialect = dialect
         self._messages = self.market.messages()
         self._next = next(self._messages, None)
 
@@ -93,5 +99,6 @@ class Player:
                 await (self.hub.room() if self.speed is None else anyio.lowlevel.checkpoint())
                 burst = 0
             self._played = message.time
-            self.hub.publish(message.stream, message.data)
+            for stream, data in self._dialect.frames(message, self.hub.wanted):
+                self.hub.publish(stream, data)
             self._next = next(self._messages, None)

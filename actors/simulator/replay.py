@@ -8,6 +8,7 @@ has its book. A symbol without one is streamed, and REST depth answers that it i
 
 from __future__ import annotations
 
+import heapq
 import logging
 from collections import deque
 from collections.abc import Iterator
@@ -18,9 +19,11 @@ import msgspec
 from attrs import define, field
 from msgspec import Struct
 
-from actors.simulator.market import HISTORY, Depth, MarketMessage, PriceLevel, RecentTrade
+from actors.simulator.history import Aggregate, TradeHistory
+from actors.simulator.market import BookChange, Content, Depth, MarketMessage, PriceLevel
 from actors.simulator.recording import Recorded, RecordedBook, RecordedFrame, Recording, companion
 from actors.simulator.symbols import Symbol, parse_symbol, symbol_of_stream
+from actors.simulator.trades import RecentTrade
 
 __all__ = ["SURVEY", "RecordedBookKeeper", "ReplayMarket"]
 
@@ -30,6 +33,9 @@ SURVEY = 200_000
 WAITING = 2_000
 """Deltas kept per symbol until its first snapshot comes."""
 
+FEW = 100
+"""Up to so many levels are found without sorting the whole book."""
+
 log = logging.getLogger("oneforone.simulator")
 
 
@@ -38,6 +44,17 @@ class _Delta(Struct, frozen=True):
     last_id: int = msgspec.field(name="u")
     bids: list[PriceLevel] = msgspec.field(name="b")
     asks: list[PriceLevel] = msgspec.field(name="a")
+    time_ms: int = msgspec.field(name="E", default=0)
+
+
+class _Aggregate(Struct, frozen=True):
+    a: int
+    p: str
+    q: str
+    f: int
+    l: int  # noqa: E741 -- the exchange's name
+    T: int
+    m: bool
 
 
 class _Trade(Struct, frozen=True):
@@ -50,6 +67,7 @@ class _Trade(Struct, frozen=True):
 
 _decode_delta = msgspec.json.Decoder(_Delta).decode
 _decode_trade = msgspec.json.Decoder(_Trade).decode
+_decode_aggregate = msgspec.json.Decoder(_Aggregate).decode
 
 
 @define(eq=False)
@@ -91,8 +109,11 @@ class RecordedBookKeeper:
     def depth(self, limit: int) -> Depth | None:
         if self.last_id is None:
             return None
-        bids = sorted(self._bids.items(), key=_price, reverse=True)[:limit]
-        return Depth(self.last_id, bids, sorted(self._asks.items(), key=_price)[:limit])
+        if limit <= FEW:
+            bids, asks = self._bids.items(), self._asks.items()
+            return Depth(self.last_id, heapq.nlargest(limit, bids, _price), heapq.nsmallest(limit, asks, _price))
+        best = sorted(self._bids.items(), key=_price, reverse=True)[:limit]
+        return Depth(self.last_id, best, sorted(self._asks.items(), key=_price)[:limit])
 
 
 @define(eq=False)
@@ -104,14 +125,16 @@ class ReplayMarket:
         symbols: those in it.
         start: how many entries are played silently.
         epoch_ms: when the recording begins, in milliseconds since 1970 by the recorder's clock.
+        streams: those in it, as far as it was surveyed.
     """
 
     recording: Recording
     symbols: tuple[Symbol, ...]
     start: int
     epoch_ms: int
+    streams: frozenset[str] = frozenset()
     _books: dict[str, RecordedBookKeeper] = field(factory=dict, init=False)
-    _trades: dict[str, deque[RecentTrade]] = field(factory=dict, init=False)
+    _histories: dict[str, TradeHistory] = field(factory=dict, init=False)
 
     @classmethod
     def open(cls, path: Path, http: Path | None = None) -> ReplayMarket:
@@ -127,6 +150,7 @@ class ReplayMarket:
         recording = Recording(path, http or companion(path))
         symbols: dict[str, Symbol] = {}
         snapshots: dict[str, int] = {}
+        streams: set[str] = set()
         begin = 0.0
         for count, recorded in enumerate(recording.read()):
             if count == SURVEY:
@@ -137,7 +161,10 @@ class ReplayMarket:
                 symbols.setdefault(symbol.native, symbol)
             if isinstance(recorded, RecordedBook):
                 snapshots.setdefault(recorded.native, count + 1)
-        return cls(recording, tuple(symbols.values()), max(snapshots.values(), default=0), int(begin * 1000))
+            else:
+                streams.add(recorded.stream)
+        start = max(snapshots.values(), default=0)
+        return cls(recording, tuple(symbols.values()), start, int(begin * 1000), frozenset(streams))
 
     @property
     def skipped(self) -> int:
@@ -155,12 +182,12 @@ class ReplayMarket:
             if isinstance(recorded, RecordedBook):
                 self._book(recorded.native).load(recorded)
                 continue
-            self._keep(recorded)
+            native, content = self._keep(recorded)
             if count >= self.start:
                 begin = recorded.time if begin is None else begin
                 # A recorder's clock may be set back; the market's time never is.
                 latest = max(latest, recorded.time - begin)
-                yield MarketMessage(latest, recorded.stream, recorded.data)
+                yield MarketMessage(latest, recorded.stream, recorded.data, native, content)
         if self.skipped:
             log.warning("%s: %d lines were skipped, the first was %s", self.recording.path, self.skipped, self.first_skipped)
 
@@ -169,23 +196,39 @@ class ReplayMarket:
         book = self._books.get(native)
         return book.depth(limit) if book else None
 
-    def trades(self, native: str, limit: int) -> list[RecentTrade]:
+    def history(self, native: str) -> TradeHistory:
         """See `Market`."""
-        return list(self._trades.get(native, ()))[-limit:]
+        return self._histories.get(native) or TradeHistory()
 
-    def _keep(self, frame: RecordedFrame) -> None:
-        """What REST tells of this frame later."""
+    def plays(self, stream: str) -> bool:
+        """See `Market`."""
+        return stream in self.streams
+
+    def _keep(self, frame: RecordedFrame) -> tuple[str, Content | None]:
+        """Keep what REST tells of this frame later; its symbol, and what it says."""
         name, _, kind = frame.stream.partition("@")
+        native = name.upper()
         # A payload that is not what its stream announces is played as it is: a client must cope with it too.
         try:
             if kind.startswith("depth"):
-                self._book(name.upper()).apply(_decode_delta(frame.data))
-            elif kind == "trade":
-                trade = _decode_trade(frame.data)
-                history = self._trades.setdefault(name.upper(), deque(maxlen=HISTORY))
-                history.append(RecentTrade(trade.t, trade.p, trade.q, trade.T, trade.m))
+                delta = _decode_delta(frame.data)
+                self._book(native).apply(delta)
+                return native, BookChange(delta.time_ms, delta.first_id, delta.last_id, delta.bids, delta.asks)
+            if kind == "trade":
+                one = _decode_trade(frame.data)
+                # Which fills belong to one order is not in a trade: each counts as an order of its own.
+                trade = RecentTrade(one.t, one.p, one.q, one.T, one.m, one.t)
+                self._history(native).add(trade)
+                return native, trade
+            if kind == "aggTrade" and f"{name}@trade" not in self.streams:
+                made = _decode_aggregate(frame.data)
+                self._history(native).add_aggregate(Aggregate(made.a, made.p, made.q, made.f, made.l, made.T, made.m))
         except msgspec.MsgspecError:
             log.debug("not what %s announces: %r", frame.stream, frame.data[:120])
+        return native, None
+
+    def _history(self, native: str) -> TradeHistory:
+        return self._histories.setdefault(native, TradeHistory())
 
     def _book(self, native: str) -> RecordedBookKeeper:
         return self._books.setdefault(native, RecordedBookKeeper())

@@ -1,4 +1,4 @@
-"""The requests of a stream connection, by Binance's rules. Pure: text in, answer out.
+"""The requests of a stream connection, by Binance's rules. Implements `Session`. Pure: text in, answer out.
 
 Any stream whose name has the right form is confirmed, whether it exists or not; so does the real exchange, and a client
 that takes an acknowledgement for data must find out here.
@@ -12,7 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 from attrs import define, field
 
-__all__ = ["Answer", "StreamRequests", "streams_of_target"]
+from actors.simulator import wire
+from actors.simulator.dialect import Answer, Refusal
+
+__all__ = ["StreamRequests", "streams_of_target"]
 
 _LONGEST_ID = 36
 _INT64 = 2**63
@@ -29,15 +32,6 @@ class _Invalid(Exception):
         self.message = message
 
 
-@define(frozen=True)
-class Answer:
-    """What goes back, and which subscriptions it changed."""
-
-    reply: bytes
-    added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-
-
 @define
 class StreamRequests:
     """What one connection is subscribed to, and how it asks.
@@ -45,16 +39,27 @@ class StreamRequests:
     Args:
         combined: whether events come in the envelope that names their stream.
         limit: streams per connection.
+        refused: streams that may not be subscribed, and what is said then.
     """
 
     combined: bool
     limit: int
+    refused: Mapping[str, Refusal] = field(factory=dict)
     _streams: dict[str, None] = field(factory=dict, init=False)
 
     @property
     def streams(self) -> Sequence[str]:
         """In the order of subscription."""
         return list(self._streams)
+
+    @property
+    def form(self) -> bool:
+        """Whether combined."""
+        return self.combined
+
+    def payload(self, stream: str, data: bytes) -> bytes:
+        """The text of an event's frame."""
+        return wire.combined(stream, data) if self.combined else data
 
     def add(self, streams: Sequence[str]) -> tuple[str, ...]:
         """Subscribe; those that are new. For what the address of the connection names."""
@@ -96,6 +101,8 @@ class StreamRequests:
 
     def _subscribe(self, params: object, request_id: object) -> Answer:
         wanted = _stream_params(params)
+        for refusal in (self.refused[stream] for stream in wanted if stream in self.refused):
+            raise _Invalid(refusal.code, refusal.message)
         if len(self._streams.keys() | set(wanted)) > self.limit:
             raise _Invalid(2, "Invalid request: too many parameters")
         return _result(None, request_id, added=self.add(wanted))

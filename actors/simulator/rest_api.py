@@ -1,49 +1,33 @@
 """Binance's public REST, as the simulator answers it. Pure: an address in, an answer out.
 
-    /api/v3/ping   /api/v3/time   /api/v3/exchangeInfo   /api/v3/depth   /api/v3/trades
+    /api/v3/ping   /api/v3/time   /api/v3/exchangeInfo   /api/v3/depth   /api/v3/trades   /api/v3/historicalTrades
+    /api/v3/aggTrades   /api/v3/klines   /api/v3/uiKlines   /api/v3/avgPrice
+    /api/v3/ticker/24hr   /api/v3/ticker/price   /api/v3/ticker/bookTicker
 
 Anything else is a web page with status 404, as on the real exchange: a client must cope with errors that are not JSON.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from urllib.parse import parse_qs, unquote, urlsplit
+from collections.abc import Callable
 
 import msgspec
-from attrs import define, field, frozen
+from attrs import define, field
 
-from actors.simulator import wire
+from actors.simulator.answers import HttpAnswer, split_target
 from actors.simulator.limits import WeightMeter
 from actors.simulator.market import Market
-from actors.simulator.symbols import Symbol
+from actors.simulator.market_data import MarketData
+from actors.simulator.parameters import Parameters, Refused
 
-__all__ = ["HttpAnswer", "RestApi", "split_target"]
+__all__ = ["RestApi"]
 
 _DEPTH_WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))
-_DEEPEST = 5000
+_DAY_WEIGHTS = ((20, 2), (100, 40), (1_000_000, 80))
 _NOT_FOUND = b"<html>\n<head><title>404 Not Found</title></head>\n<body><h1>404 Not Found</h1></body>\n</html>\n"
 
-Query = Mapping[str, Sequence[str]]
-
-
-@frozen
-class HttpAnswer:
-    status: int
-    body: bytes
-    headers: Mapping[str, str] = field(factory=dict)
-    content_type: str = "application/json;charset=UTF-8"
-
-
-class _Refused(Exception):
-    """An error of the API: status, code and words."""
-
-    def __init__(self, status: int, code: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
+_Weigh = Callable[[Parameters], int]
+_Tell = Callable[[Parameters], bytes]
 
 
 @define(eq=False)
@@ -59,6 +43,27 @@ class RestApi:
     market: Market
     weights: WeightMeter
     time_ms: Callable[[], int]
+    _answers: dict[str, tuple[_Weigh, _Tell]] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        data = MarketData(self.market, self.time_ms, self.weights.limit)
+        paths: dict[str, tuple[_Weigh, _Tell]] = {
+            "ping": (lambda _: 1, lambda _: b"{}"),
+            "time": (lambda _: 1, lambda _: b'{"serverTime":%d}' % self.time_ms()),
+            "exchangeInfo": (lambda _: 20, data.exchange_info),
+            "depth": (_depth_weight, data.depth),
+            "trades": (lambda _: 25, data.trades),
+            "historicalTrades": (lambda _: 25, data.historical_trades),
+            "aggTrades": (lambda _: 4, data.aggregates),
+            "klines": (lambda _: 2, data.klines),
+            # They differ for charts only, and in no way that is documented.
+            "uiKlines": (lambda _: 2, data.klines),
+            "avgPrice": (lambda _: 2, data.average_price),
+            "ticker/24hr": (_day_weight, data.day_tickers),
+            "ticker/price": (_few_weight, data.prices),
+            "ticker/bookTicker": (_few_weight, data.best_prices),
+        }
+        self._answers = {f"/api/v3/{name}": pair for name, pair in paths.items()}
 
     def get(self, target: str, now: float) -> HttpAnswer:
         """Answer a GET request.
@@ -68,22 +73,16 @@ class RestApi:
             now: wall clock, seconds.
         """
         path, query = split_target(target)
-        answers: dict[str, tuple[Callable[[Query], int], Callable[[Query], bytes]]] = {
-            "/api/v3/ping": (lambda _: 1, lambda _: b"{}"),
-            "/api/v3/time": (lambda _: 1, lambda _: b'{"serverTime":%d}' % self.time_ms()),
-            "/api/v3/exchangeInfo": (lambda _: 20, self._exchange_info),
-            "/api/v3/depth": (_depth_weight, self._depth),
-            "/api/v3/trades": (lambda _: 25, self._trades),
-        }
-        if path not in answers:
+        if path not in self._answers:
             return HttpAnswer(404, _NOT_FOUND, content_type="text/html")
-        weigh, answer = answers[path]
+        weigh, answer = self._answers[path]
+        asked = Parameters(query, self.market.symbols)
         try:
-            wait = self.weights.spend(weigh(query), now)
+            wait = self.weights.spend(weigh(asked), now)
             if wait is not None:
                 return self._too_much(wait)
-            return HttpAnswer(200, answer(query), self._used())
-        except _Refused as exc:
+            return HttpAnswer(200, answer(asked), self._used())
+        except Refused as exc:
             return HttpAnswer(exc.status, _error(exc.code, exc.message), self._used())
 
     def _used(self) -> dict[str, str]:
@@ -94,74 +93,21 @@ class RestApi:
         message = f"Too much request weight used; current limit is {self.weights.limit} request weight per 1 MINUTE."
         return HttpAnswer(429, _error(-1003, message), {**self._used(), "Retry-After": f"{wait:.0f}"})
 
-    def _exchange_info(self, query: Query) -> bytes:
-        symbols: Sequence[Symbol] = self.market.symbols
-        if "symbol" in query:
-            symbols = [self._symbol(query)]
-        elif "symbols" in query:
-            symbols = [self._find(native) for native in _symbol_list(query["symbols"][0])]
-        return wire.exchange_info(symbols, self.time_ms(), self.weights.limit)
 
-    def _depth(self, query: Query) -> bytes:
-        depth = self.market.depth(self._symbol(query).native, min(_limit(query, 100), _DEEPEST))
-        if depth is None:
-            raise _Refused(503, -1001, "Internal error; unable to process your request. Please try again.")
-        return wire.depth_body(depth)
-
-    def _trades(self, query: Query) -> bytes:
-        return wire.trades_body(self.market.trades(self._symbol(query).native, min(_limit(query, 500), 1000)))
-
-    def _symbol(self, query: Query) -> Symbol:
-        native = query.get("symbol", [""])[0]
-        if not native:
-            raise _Refused(400, -1102, _malformed("symbol"))
-        if not re.fullmatch(r"[A-Z0-9\-_.]{1,20}", native):
-            raise _Refused(400, -1100, _illegal("symbol", "^[A-Z0-9-_.]{1,20}$"))
-        return self._find(native)
-
-    def _find(self, native: str) -> Symbol:
-        for symbol in self.market.symbols:
-            if symbol.native == native:
-                return symbol
-        raise _Refused(400, -1121, "Invalid symbol.")
-
-
-def split_target(target: str) -> tuple[str, dict[str, list[str]]]:
-    """Path and query of a request, both percent-decoded."""
-    # A path may begin with two slashes, which urlsplit would take for a host.
-    parts = urlsplit("/" + target.lstrip("/"))
-    return unquote(parts.path), parse_qs(parts.query, keep_blank_values=True)
-
-
-def _depth_weight(query: Query) -> int:
-    limit = _limit(query, 100)
+def _depth_weight(asked: Parameters) -> int:
+    limit = asked.limit(100)
     return next((weight for most, weight in _DEPTH_WEIGHTS if limit <= most), _DEPTH_WEIGHTS[-1][1])
 
 
-def _limit(query: Query, default: int) -> int:
-    text = query.get("limit", [str(default)])[0]
-    if not text:
-        raise _Refused(400, -1102, _malformed("limit"))
-    if not re.fullmatch(r"[0-9]{1,20}", text):
-        raise _Refused(400, -1100, _illegal("limit", "^[0-9]{1,20}$"))
-    if int(text) == 0:
-        raise _Refused(400, -1130, "Data sent for parameter 'limit' is not valid.")
-    return int(text)
+def _few_weight(asked: Parameters) -> int:
+    return 2 if asked.one else 4
 
 
-def _symbol_list(text: str) -> list[str]:
-    try:
-        return msgspec.json.decode(text, type=list[str])
-    except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
-        raise _Refused(400, -1100, _illegal("symbols", '^\\["[A-Z0-9-_.]{1,20}"(,"[A-Z0-9-_.]{1,20}"){0,}\\]$')) from exc
-
-
-def _malformed(name: str) -> str:
-    return f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
-
-
-def _illegal(name: str, legal: str) -> str:
-    return f"Illegal characters found in parameter '{name}'; legal range is '{legal}'."
+def _day_weight(asked: Parameters) -> int:
+    if "symbols" not in asked.query:
+        return 2 if asked.one else 80
+    count = len(asked.wanted())
+    return next(weight for most, weight in _DAY_WEIGHTS if count <= most)
 
 
 def _error(code: int, message: str) -> bytes:

@@ -10,22 +10,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 import anyio
-from anyio.abc import SocketStream, TaskGroup
+from anyio.abc import SocketAttribute, SocketStream, TaskGroup
 from attrs import define, field
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
+from actors.simulator.answers import HttpAnswer, split_target
+from actors.simulator.binance import BinanceDialect
 from actors.simulator.config import SimulatorConfig, Started
 from actors.simulator.control_api import Controller
+from actors.simulator.dialect import Dialect
 from actors.simulator.door import Door, Handler
+from actors.simulator.gatekeeper import Attempts, Gatekeeper
 from actors.simulator.handshake import new_protocol, read_request, respond, upgrade, wants_upgrade
 from actors.simulator.hub import Hub
 from actors.simulator.limits import WeightMeter
 from actors.simulator.market import Market
+from actors.simulator.okx import OkxDialect
 from actors.simulator.player import Player
 from actors.simulator.replay import ReplayMarket
-from actors.simulator.requests import StreamRequests, streams_of_target
-from actors.simulator.rest_api import HttpAnswer, RestApi, split_target
 from actors.simulator.symbols import parse_symbol
 from actors.simulator.synthetic import SyntheticMarket
 
@@ -50,10 +53,11 @@ async def serve(config: SimulatorConfig, *, started: Callable[[Started], object]
     market = open_market(config)
     hub = Hub(config)
     player = Player(market, hub, config.speed, waits=config.replay is not None or config.speed is None)
-    player.prepare()
+    dialect = _dialect(config, market, player)
+    player.prepare(dialect)
     failure: Exception | None = None
     async with anyio.create_task_group() as tasks:
-        server = _Server(config, market, hub, player, tasks)
+        server = _Server(config, market, dialect, hub, player, tasks)
         try:
             running = await server.open()
         except Exception as exc:  # noqa: BLE001 -- raised below, outside the group, so that it arrives bare
@@ -64,6 +68,12 @@ async def serve(config: SimulatorConfig, *, started: Callable[[Started], object]
             tasks.start_soon(player.run)
     if failure is not None:
         raise failure
+
+
+def _dialect(config: SimulatorConfig, market: Market, player: Player) -> Dialect:
+    if config.dialect == "okx":
+        return OkxDialect(market, player.time_ms, config.stream_limit, config.checksums)
+    return BinanceDialect(market, WeightMeter(config.weight_limit), player.time_ms, config.stream_limit)
 
 
 def open_market(config: SimulatorConfig) -> Market:
@@ -83,14 +93,17 @@ def open_market(config: SimulatorConfig) -> Market:
 class _Server:
     config: SimulatorConfig
     market: Market
+    dialect: Dialect
     hub: Hub
     player: Player
     tasks: TaskGroup
-    _rest: RestApi = field(init=False)
+    _gatekeeper: Gatekeeper = field(init=False)
     _controller: Controller = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._rest = RestApi(self.market, WeightMeter(self.config.weight_limit), self.player.time_ms)
+        attempts = Attempts(self.config.attempt_limit, self.config.attempt_window)
+        ban = self.config.ban_after, self.config.ban_seconds
+        self._gatekeeper = Gatekeeper(attempts, *ban, self.dialect.ban_answer, self.hub.totals)
 
     async def open(self) -> Started:
         host = self.config.host
@@ -98,7 +111,7 @@ class _Server:
             Door(host, port, self._endpoint(number), self.tasks)
             for number, port in enumerate(self.config.ports or (0,) * self.config.endpoints, start=1)
         ]
-        self._controller = Controller(self.hub, doors, self.player)
+        self._controller = Controller(self.hub, doors, self.player, self.dialect, self._gatekeeper)
         control = Door(CONTROL_HOST, self.config.control_port, self._control, self.tasks)
         for door in (*doors, control):
             await door.open()
@@ -120,20 +133,30 @@ class _Server:
                 if wants_upgrade(request):
                     await self._stream(number, stream, protocol, request)
                 else:
-                    self.hub.totals.rest_requests += 1
-                    await respond(stream, protocol, self._rest.get(request.path, time.time()))
+                    await respond(stream, protocol, self._rest(request.path))
 
         return handle
 
+    def _rest(self, target: str) -> HttpAnswer:
+        now = time.time()
+        self.hub.totals.rest_requests += 1
+        refusal = self._gatekeeper.rest(split_target(target)[0], now)
+        if refusal is not None:
+            return refusal
+        answer = self.dialect.rest(target, now)
+        return self._gatekeeper.answered(answer.status, now) or answer
+
     async def _stream(self, number: int, stream: SocketStream, protocol: ServerProtocol, request: Request) -> None:
-        target = streams_of_target(*split_target(request.path))
-        if target is None:
+        address = str(stream.extra(SocketAttribute.remote_address)[0])  # noqa: S610 -- this is no Django
+        refusal = self._gatekeeper.handshake(address, number, time.time())
+        if refusal is not None:
+            await respond(stream, protocol, refusal)
+            return
+        session = self.dialect.session(*split_target(request.path), self.hub.refused)
+        if session is None:
             await respond(stream, protocol, HttpAnswer(404, b"", content_type="text/html"))
         elif await upgrade(stream, protocol, request):
-            combined, streams = target
-            requests = StreamRequests(combined, self.config.stream_limit)
-            requests.add(streams[: self.config.stream_limit])
-            await self.hub.serve(number, stream, protocol, requests)
+            await self.hub.serve(number, stream, protocol, session)
 
     async def _control(self, stream: SocketStream) -> None:
         async with stream:

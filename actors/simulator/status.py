@@ -26,6 +26,7 @@ class ConnectionStatus(Struct, frozen=True, kw_only=True):
     messages_received: int
     """Frames of any kind but close."""
     waiting_bytes: int
+    half_open: bool = False
 
 
 class Totals(Struct, kw_only=True):
@@ -43,6 +44,16 @@ class Totals(Struct, kw_only=True):
     """Connections closed with 1008 because they did not read."""
     unanswered_pings: int = 0
     """Connections dropped because no pong came."""
+    banned: int = 0
+    """REST requests and handshakes refused because of a ban."""
+    bans: int = 0
+    """Bans that began because 429 answers were ignored."""
+    http_errors: int = 0
+    """REST requests that got an ordered error."""
+    handshakes_refused: int = 0
+    """Handshakes refused by an ordered error."""
+    attempts_refused: int = 0
+    """Handshakes refused because an address connected too often."""
 
 
 class Status(Struct, frozen=True, kw_only=True):

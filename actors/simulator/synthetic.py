@@ -2,7 +2,7 @@
 
 The rules that a client may rely on, and that the demo checks:
 
-* Each update id changes exactly one level of one side. Ids count up by one; so do trade ids.
+* Each update id changes exactly one level of one side. Ids count up by one; so do trade ids, and ids of aggregates.
 * A bookTicker is sent for every id that changes the best price or its quantity, on either side, and `u` is that id.
 * A depth event covers every id since the one before it (`U` is the last `u` plus one), with the final quantity of each
   level that changed; it comes after the bookTickers of the ids that it covers.
@@ -15,16 +15,17 @@ for the same seed, whichever other symbols run beside it and however fast it is 
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Iterator, Sequence
 from random import Random
 
 from attrs import define, field
 
 from actors.simulator import wire
+from actors.simulator.history import TradeHistory
 from actors.simulator.ladder import Ladder, Side
-from actors.simulator.market import HISTORY, Depth, MarketMessage, PriceLevel, RecentTrade
+from actors.simulator.market import BestPrices, BookChange, Depth, MarketMessage, PriceLevel
 from actors.simulator.symbols import Symbol
+from actors.simulator.trades import RecentTrade
 
 __all__ = ["SymbolMarket", "SyntheticMarket"]
 
@@ -40,12 +41,19 @@ FEWEST = 10
 """A side never gets smaller than this."""
 WIDEST = 12
 """Ticks between bid and ask from which the next step at the touch narrows them."""
+PAST = 240
+"""Trades from before the market's start, so that there are prices and candles when the first client asks."""
+PAST_EVERY = 2.5
+"""Seconds between them."""
+TWICE = 8
+"""Every so-maniest order of a taker is filled by two makers: two trades at one price, one aggregate."""
 REACH = 300
 """Mean distance from the touch, in ticks, of what happens deep in the book."""
 
 # Where well-known symbols start, in ticks; others start somewhere. (price in ticks, decimals of a tick, of a lot)
 _LISTINGS = {"BTCUSDT": (6_000_000, 2, 5), "ETHUSDT": (250_000, 2, 4), "SOLUSDT": (15_000, 2, 3)}
 _DECIMALS = 8
+_PLAYED = frozenset({"trade", "bookTicker", "depth@100ms"})
 
 
 def _fixed(value: int, decimals: int) -> str:
@@ -68,7 +76,8 @@ class SymbolMarket:
     epoch_ms: int
     update_id: int = field(init=False)
     trade_id: int = field(init=False)
-    recent: deque[RecentTrade] = field(factory=lambda: deque(maxlen=HISTORY), init=False)
+    aggregate_id: int = field(init=False)
+    history: TradeHistory = field(factory=TradeHistory, init=False)
     _price_decimals: int = field(init=False)
     _lot_decimals: int = field(init=False)
     _ladders: dict[Side, Ladder] = field(factory=lambda: {side: Ladder(side) for side in Side}, init=False)
@@ -82,12 +91,15 @@ class SymbolMarket:
         price, self._price_decimals, self._lot_decimals = _LISTINGS.get(self.symbol.native, somewhere)
         self.update_id = chance.randint(10**9, 5 * 10**10)
         self.trade_id = chance.randint(10**6, 4 * 10**9)
+        self.aggregate_id = self.trade_id // 2
         self._first_id = self.update_id + 1
         for ladder in self._ladders.values():
             level = price
             while len(ladder) < LEVELS and level > 1:
                 level += ladder.side * chance.randint(1, 3)
                 ladder.set(max(level, 1), self._some_lots())
+
+        self._remember(price, Random(f"{self.symbol.native}:past"))
 
     def messages(self) -> Iterator[MarketMessage]:
         """The course of this symbol, in order of time, without end."""
@@ -101,6 +113,14 @@ class SymbolMarket:
             else:
                 yield from self._batch(batch_at)
                 batches += 1
+
+    def _remember(self, price: int, chance: Random) -> None:
+        """Fill the history up to the start. With a generator of its own: the market is the same without it."""
+        for number in range(PAST, 0, -1):
+            price_text, quantity = self._text(max(price + chance.randint(-20, 20), 1), 1 + chance.randrange(20_000))
+            ids = self.trade_id - number + 1, self.aggregate_id - number + 1
+            time_ms = self._ms(-number * PAST_EVERY)
+            self.history.add(RecentTrade(ids[0], price_text, quantity, time_ms, chance.random() < 0.5, ids[1]))
 
     def depth(self, limit: int) -> Depth:
         bids, asks = ([self._text(*level) for level in self._ladders[side].levels(limit)] for side in Side)
@@ -122,12 +142,19 @@ class SymbolMarket:
             # The last levels are refilled rather than taken away.
             yield from self._set(time, ladder, price, lots + 1)
             return
-        self.trade_id += 1
-        price_text, quantity = self._text(price, taken)
-        trade = RecentTrade(self.trade_id, price_text, quantity, self._ms(time), ladder.side is Side.BID)
-        self.recent.append(trade)
-        yield MarketMessage(time, f"{self.symbol.stream}@trade", wire.trade_event(self.symbol, trade))
+        self.aggregate_id += 1
+        # Not drawn by chance: the market is the same as if every order met one other.
+        fills = [taken // 3, taken - taken // 3] if self.aggregate_id % TWICE == 0 and taken > TWICE else [taken]
+        for number, fill in enumerate(fills, start=1):
+            yield self._fill(time, ladder.side, price, fill, ends=number == len(fills))
         yield from self._set(time, ladder, price, lots - taken)
+
+    def _fill(self, time: float, side: Side, price: int, lots: int, *, ends: bool) -> MarketMessage:
+        self.trade_id += 1
+        trade = RecentTrade(self.trade_id, *self._text(price, lots), self._ms(time), side is Side.BID, self.aggregate_id, ends)
+        self.history.add(trade)
+        data = wire.trade_event(self.symbol, trade)
+        return MarketMessage(time, f"{self.symbol.stream}@trade", data, self.symbol.native, trade)
 
     def _touch(self, ladder: Ladder) -> tuple[int, int]:
         """A step that changes the best level: a better price, one less, or another quantity."""
@@ -158,18 +185,19 @@ class SymbolMarket:
         if ladder.best != before:
             bid, ask = (self._text(*self._ladders[side].best) for side in Side)
             data = wire.quote_event(self.symbol, self.update_id, bid, ask)
-            yield MarketMessage(time, f"{self.symbol.stream}@bookTicker", data)
+            content = BestPrices(self.update_id, bid, ask)
+            yield MarketMessage(time, f"{self.symbol.stream}@bookTicker", data, self.symbol.native, content)
 
     def _batch(self, time: float) -> Iterator[MarketMessage]:
         if self._first_id > self.update_id:
             return
         bids, asks = ([self._text(*level) for level in self._changed[side].items()] for side in Side)
-        ids = (self._first_id, self.update_id)
-        data = wire.depth_event(self.symbol, self._ms(time), ids, bids, asks)
+        change = BookChange(self._ms(time), self._first_id, self.update_id, bids, asks)
+        data = wire.depth_event(self.symbol, change)
         self._first_id = self.update_id + 1
         for changed in self._changed.values():
             changed.clear()
-        yield MarketMessage(time, f"{self.symbol.stream}@depth@100ms", data)
+        yield MarketMessage(time, f"{self.symbol.stream}@depth@100ms", data, self.symbol.native, change)
 
     def _some_lots(self) -> int:
         return 1 + int(self.random.expovariate(1 / 20_000))
@@ -213,7 +241,12 @@ class SyntheticMarket:
         market = self._markets.get(native)
         return market.depth(limit) if market else None
 
-    def trades(self, native: str, limit: int) -> list[RecentTrade]:
+    def history(self, native: str) -> TradeHistory:
         """See `Market`."""
         market = self._markets.get(native)
-        return list(market.recent)[-limit:] if market else []
+        return market.history if market else TradeHistory()
+
+    def plays(self, stream: str) -> bool:
+        """See `Market`."""
+        name, _, kind = stream.partition("@")
+        return kind in _PLAYED and name.upper() in self._markets

@@ -7,10 +7,14 @@ from decimal import Decimal
 
 import msgspec
 
-from actors.simulator.market import Depth, PriceLevel, RecentTrade
+from actors.simulator.history import Aggregate
+from actors.simulator.market import BookChange, Depth, PriceLevel
 from actors.simulator.symbols import Symbol
+from actors.simulator.trades import RecentTrade
 
 __all__ = [
+    "aggregate_event",
+    "aggregates_body",
     "combined",
     "depth_body",
     "depth_event",
@@ -41,12 +45,10 @@ def quote_event(symbol: Symbol, update_id: int, bid: PriceLevel, ask: PriceLevel
     return (f'{{"u":{update_id},"s":"{symbol.native}","b":"{bid[0]}","B":"{bid[1]}","a":"{ask[0]}","A":"{ask[1]}"}}').encode()
 
 
-def depth_event(
-    symbol: Symbol, time_ms: int, ids: tuple[int, int], bids: Sequence[PriceLevel], asks: Sequence[PriceLevel]
-) -> bytes:
+def depth_event(symbol: Symbol, change: BookChange) -> bytes:
     return (
-        f'{{"e":"depthUpdate","E":{time_ms},"s":"{symbol.native}","U":{ids[0]},"u":{ids[1]},'
-        f'"b":{_levels(bids)},"a":{_levels(asks)}}}'
+        f'{{"e":"depthUpdate","E":{change.time_ms},"s":"{symbol.native}","U":{change.first_id},"u":{change.last_id},'
+        f'"b":{_levels(change.bids)},"a":{_levels(change.asks)}}}'
     ).encode()
 
 
@@ -75,6 +77,28 @@ def trades_body(trades: Iterable[RecentTrade]) -> bytes:
     )
 
 
+def aggregate_event(symbol: Symbol, aggregate: Aggregate) -> bytes:
+    event = {"e": "aggTrade", "E": aggregate.time_ms, "s": symbol.native}
+    return msgspec.json.encode({**event, **_aggregate(aggregate)})
+
+
+def aggregates_body(aggregates: Iterable[Aggregate]) -> bytes:
+    return msgspec.json.encode([_aggregate(aggregate) for aggregate in aggregates])
+
+
+def _aggregate(aggregate: Aggregate) -> dict[str, object]:
+    return {
+        "a": aggregate.id,
+        "p": aggregate.price,
+        "q": aggregate.quantity,
+        "f": aggregate.first_id,
+        "l": aggregate.last_id,
+        "T": aggregate.time_ms,
+        "m": aggregate.buyer_is_maker,
+        "M": True,
+    }
+
+
 def exchange_info(symbols: Iterable[Symbol], time_ms: int, weight_limit: int) -> bytes:
     limit = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": weight_limit}
     return msgspec.json.encode(
@@ -97,15 +121,36 @@ def _listing(symbol: Symbol) -> dict[str, object]:
         "quoteAsset": symbol.quote,
         "quotePrecision": 8,
         "quoteAssetPrecision": 8,
+        "baseCommissionPrecision": 8,
+        "quoteCommissionPrecision": 8,
         "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+        "icebergAllowed": True,
+        "ocoAllowed": True,
+        "otoAllowed": True,
+        "opoAllowed": True,
+        "quoteOrderQtyMarketAllowed": True,
+        "allowTrailingStop": False,
+        "cancelReplaceAllowed": False,
+        "amendAllowed": False,
+        "pegInstructionsAllowed": True,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
         "filters": [
             {"filterType": "PRICE_FILTER", "minPrice": _STEP, "maxPrice": "1000000.00000000", "tickSize": _STEP},
             {"filterType": "LOT_SIZE", "minQty": _STEP, "maxQty": "900000.00000000", "stepSize": _STEP},
+            {
+                "filterType": "NOTIONAL",
+                "minNotional": "5.00000000",
+                "applyMinToMarket": True,
+                "maxNotional": "9000000.00000000",
+                "applyMaxToMarket": False,
+                "avgPriceMins": 5,
+            },
         ],
-        "permissions": ["SPOT"],
+        "permissions": [],
         "permissionSets": [["SPOT"]],
+        "defaultSelfTradePreventionMode": "NONE",
+        "allowedSelfTradePreventionModes": ["NONE"],
     }
 
 

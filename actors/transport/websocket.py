@@ -20,6 +20,7 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from actors.errors import ConnectFailed
+from actors.refusals import named_wait
 from actors.transport.channel import READ_SIZE, WebSocketChannel, close_now
 from actors.transport.failures import SOCKET_ERRORS, Row, explain, public_url
 
@@ -76,7 +77,8 @@ class WebSocketTransport:
             url: `ws://` or `wss://`; a user and password in it are sent as basic authentication.
 
         Raises:
-            ConnectFailed: with one plain sentence; its `url` is without user, password, query and keys.
+            ConnectFailed: with one plain sentence; its `url` is without user, password, query and keys. Where the server
+                answered the handshake with an error, it has the `status` and, if one was named, `retry_after`.
 
         Cancellation: atomic; a half-open socket is closed.
         """
@@ -91,7 +93,9 @@ class WebSocketTransport:
                     await cancel_shielded_checkpoint()
                     raise
         except (*SOCKET_ERRORS, UnicodeError, exceptions.WebSocketException) as error:
-            raise ConnectFailed(public_url(url), explain(error, ROWS, within=self.open_timeout)) from error
+            status, retry_after = _refused(error)
+            reason = explain(error, ROWS, within=self.open_timeout)
+            raise ConnectFailed(public_url(url), reason, status=status, retry_after=retry_after) from error
 
     def _protocol(self, url: str) -> ClientProtocol:
         try:
@@ -133,3 +137,12 @@ class WebSocketTransport:
         # The server's first frames, even its goodbye, may have come with its answer.
         await channel.take(protocol.events_received()[1:], arrived)
         return channel
+
+
+def _refused(error: BaseException) -> tuple[int | None, float | None]:
+    """The HTTP status with which a handshake was refused, and the seconds that the answer asked to wait."""
+    if not isinstance(error, exceptions.InvalidStatus):
+        return None, None
+    # A header that stands twice would raise when it is asked for by its name.
+    asked = error.response.headers.get_all("Retry-After")
+    return error.response.status_code, named_wait(asked[0]) if asked else None

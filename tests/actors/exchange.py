@@ -7,6 +7,7 @@ every hole shows in the ids and every quote says what the top of the book is.
 from __future__ import annotations
 
 import itertools
+import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, nullcontext
@@ -21,6 +22,7 @@ from actors.bot_tree import bot_tree
 from actors.errors import ConnectFailed, ConnectionLost
 from actors.exchange_tree import TreeOptions, exchange_tree
 from actors.exchanges.binance import LIMITS, Binance
+from actors.fallbacks.options import FallbackOptions
 from actors.feeds import books, quotes, trades
 from actors.link_state import LinkLimits
 from actors.market import Feed, Marker
@@ -43,7 +45,11 @@ STREAM = StreamOptions(
     bad_frames=20,
     reconnect=Backoff(initial=0.25, maximum=2.0, reset_after=2.0),
 )
-OPTIONS = TreeOptions(breaker=BreakerConfig(open_for=5.0, successes=1), stream=STREAM, links=LinkLimits(stable_after=3.0))
+NEVER = FallbackOptions(poll_after=1e6, cache_after=1e6)
+"""What the stream does is to be seen alone: nothing is polled, and nothing stale is said."""
+OPTIONS = TreeOptions(
+    breaker=BreakerConfig(open_for=5.0, successes=1), stream=STREAM, links=LinkLimits(stable_after=3.0), fallbacks=NEVER
+)
 
 
 def stream_of(native: str, feed: Feed) -> str:
@@ -120,6 +126,8 @@ class FakeExchange:
     ping_every: float = 20.0
     transport: MemoryTransport = field(factory=MemoryTransport)
     rest: MemoryRest = field(init=False)
+    began: float = 0.0
+    """The wall clock when the loop's clock was 0."""
     markets: dict[str, Market] = field(init=False)
     connections: list[Connection] = field(factory=list)
     muted: set[str] = field(factory=set)
@@ -174,6 +182,7 @@ class FakeExchange:
             send(connection, {"stream": "!serverShutdown", "data": {"e": "serverShutdown", "E": 1}})
 
     async def run(self) -> None:
+        self.began = time.time() - anyio.current_time()
         async with anyio.create_task_group() as group:
             group.start_soon(self._trade)
             while True:
@@ -241,8 +250,11 @@ class FakeExchange:
             listed = [{"symbol": native, "status": "TRADING"} for native in self.symbols if native not in self.halted]
             return RestResponse(200, msgspec.json.encode({"symbols": listed}))
         if request.path.endswith("/time"):
-            return RestResponse(200, b'{"serverTime":1700000000000}')
-        market = self.markets[request.params["symbol"]]
+            now = round((self.began + anyio.current_time()) * 1000)
+            return RestResponse(200, b'{"serverTime":%d}' % now)
+        market = self.markets.get(request.params["symbol"])
+        if market is None:
+            return RestResponse(400, b'{"code":-1121,"msg":"Invalid symbol."}')
         if request.path.endswith(("/trades", "/historicalTrades")):
             first, limit = int(request.params.get("fromId", 0)), int(request.params.get("limit", 500))
             told = [trade for trade in market.trades if trade["id"] >= first] if first else list(market.trades)[-limit:]

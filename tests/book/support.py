@@ -29,11 +29,11 @@ def snapshot(last_id: int, bids: Prices | None = None, asks: Prices | None = Non
     return BookSnapshot(last_id=last_id, bids=levels(bids or {99: 1}), asks=levels(asks or {101: 1}))
 
 
-def sync(**limits: int) -> BookSync:
-    return BookSync(LocalBook(BTC), **limits)
+def sync(*, buffer: int = 1000, patience: int = 1000) -> BookSync:
+    return BookSync(LocalBook(BTC), buffer=buffer, patience=patience)
 
 
-def synced(last_id: int = 10, **limits: int) -> BookSync:
-    machine = sync(**limits)
+def synced(last_id: int = 10, *, buffer: int = 1000, patience: int = 1000) -> BookSync:
+    machine = sync(buffer=buffer, patience=patience)
     machine.snapshot(snapshot(last_id))
     return machine

@@ -147,6 +147,8 @@ class LoopbackExchange:
         self.url = f"{scheme}://127.0.0.1:{port}/ws"
         self.requests: list[Request] = []
         self.status: int | None = None
+        self.retry_after: list[str] = []
+        """Said beside the status, as often as it is here."""
         self._ssl_context = ssl_context
         self._compression = compression
         self._greeting = greeting
@@ -178,7 +180,10 @@ class LoopbackExchange:
         assert isinstance(request, Request)
         self.requests.append(request)
         if self.status is not None:
-            protocol.send_response(protocol.reject(self.status, "no"))
+            refusal = protocol.reject(self.status, "no")
+            for seconds in self.retry_after:
+                refusal.headers["Retry-After"] = seconds
+            protocol.send_response(refusal)
             await stream.send(b"".join(protocol.data_to_send()))
             return None
         protocol.send_response(protocol.accept(request))

@@ -119,6 +119,26 @@ class TestConnecting:
                     await WebSocketTransport().connect(loopback.url)
         assert caught.value.reason == "the server answered HTTP 403"
 
+    @pytest.mark.parametrize(
+        ("headers", "seconds"),
+        [(["30"], 30.0), (["1.5"], 1.5), ([], None), (["soon"], None), (["0"], None), (["1e99"], None), (["7", "8"], 7.0)],
+        ids=str,
+    )
+    async def test_a_refused_handshake_says_its_status_and_how_long_to_wait(
+        self, headers: list[str], seconds: float | None
+    ) -> None:
+        with patience():
+            async with loopback_exchange() as loopback:
+                loopback.status, loopback.retry_after = 429, headers
+                with pytest.raises(ConnectFailed) as caught:
+                    await WebSocketTransport().connect(loopback.url)
+        assert (caught.value.status, caught.value.retry_after) == (429, seconds)
+
+    async def test_a_connection_that_nobody_answers_has_no_status(self) -> None:
+        with patience(), pytest.raises(ConnectFailed) as caught:
+            await WebSocketTransport().connect(f"ws://127.0.0.1:{unused_port()}")
+        assert (caught.value.status, caught.value.retry_after) == (None, None)
+
     async def test_user_and_query_go_to_the_server(self) -> None:
         with patience():
             async with loopback_exchange() as loopback:

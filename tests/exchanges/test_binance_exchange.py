@@ -99,7 +99,7 @@ def test_a_depth_that_binance_does_not_give_is_refused_at_once(limit: int) -> No
         Binance.production(depth_limit=limit)
 
 
-@pytest.mark.parametrize(("depth_limit", "heaviest"), [(5000, 250), (1000, 50), (100, 20)])
+@pytest.mark.parametrize(("depth_limit", "heaviest"), [(5000, 250), (1000, 50), (100, 25)])
 def test_a_weight_limit_below_the_heaviest_request_is_refused_when_it_is_given(depth_limit: int, heaviest: int) -> None:
     def at(weight: int) -> Binance:
         limits = structs.replace(LIMITS, weight=weight)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,7 +14,9 @@ import msgspec
 import pytest
 
 from actors.errors import ConnectFailed, ExchangeRefused
-from actors.simulator import Control, Started
+from actors.simulator import Control, Started, control_api
+from actors.simulator.control_api import COMMANDS
+from actors.simulator.faults import Command
 from tests.simulator.support import PATIENCE, Client, Ended, connected, get, simulator
 from tests.simulator.test_server import until
 
@@ -237,6 +240,17 @@ async def test_the_status_tells_who_is_connected_and_what_was_done() -> None:
         ("/control/stall?new=perhaps", 400, "stall: Expected `bool`"),
         ("/control/close?code=5", 400, "close: code is 5"),
         ("/control/gap?symbol=NOPE", 400, "gap: symbol is 'NOPE', expected one of BTCUSDT, ETHUSDT, SOLUSDT"),
+        ("/control/shutdown_notice?then_close=0", 400, "shutdown_notice: then_close is 0.0, expected seconds above 0"),
+        ("/control/throttle", 400, "throttle: Object missing required field `bytes_per_second`"),
+        ("/control/throttle?bytes_per_second=-1", 400, "throttle: bytes_per_second is -1.0, expected a number from 0 up"),
+        ("/control/slow_reader?bytes_per_second=inf", 400, "slow_reader: bytes_per_second is inf"),
+        ("/control/half_open?endpoint=9", 400, "half_open: endpoint is 9, expected 1 to 2"),
+        ("/control/ban?seconds=-1", 400, "ban: seconds is -1.0, expected seconds from 0 up"),
+        ("/control/ban?seconds=1&status=500", 400, "ban: status is 500, expected 418 or 429"),
+        ("/control/http_error?status=200", 400, "http_error: status is 200, expected 400 to 599"),
+        ("/control/http_error?status=502&count=0", 400, "http_error: count is 0, expected 1 or more"),
+        ("/control/handshake_error?status=502&endpoint=3", 400, "handshake_error: endpoint is 3, expected 1 to 2"),
+        ("/control/refuse_subscription", 400, "refuse_subscription: Object missing required field `stream`"),
         ("/control/latency?delay=-1", 400, "latency: delay is -1.0 and jitter 0.0, expected seconds from 0 up"),
     ],
 )
@@ -246,6 +260,15 @@ async def test_a_wrong_command_is_refused_with_a_sentence(target: str, status: i
 
     assert answer.status_code == status
     assert answer.json()["error"].startswith(said)
+
+
+@pytest.mark.parametrize("kind", COMMANDS.values())
+def test_every_command_is_a_method_of_the_python_client(kind: type[Command]) -> None:
+    name = next(name for name, one in COMMANDS.items() if one is kind)
+    parameters = set(inspect.signature(getattr(Control, name)).parameters) - {"self"}
+
+    assert parameters == {field.name for field in msgspec.structs.fields(kind)}
+    assert f"/control/{name} " in str(control_api.__doc__)
 
 
 async def test_the_python_client_raises_what_it_was_told() -> None:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from actors.simulator import wire
-from actors.simulator.faults import Damage, Network, Silence, choose
+from actors.simulator.effects import Damage, Network, Silence, choose
 
 
 def test_a_gap_swallows_the_next_events_of_its_stream_only() -> None:

@@ -49,6 +49,14 @@ def test_one_take_is_bounded() -> None:
     assert len(outbox.take(0.0)) == CHUNK
 
 
+def test_one_take_can_be_smaller_and_is_whole_frames() -> None:
+    outbox = Outbox(10**6)
+    for text in (b"abc", b"def", b"ghi"):
+        outbox.put(text)
+
+    assert [outbox.take(0.0, 4) for _ in range(2)] == [b"abcdef", b"ghi"]
+
+
 def test_it_overflows_past_its_limit() -> None:
     outbox = Outbox(3)
     outbox.put(b"abc")

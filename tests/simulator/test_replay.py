@@ -74,8 +74,7 @@ def test_trades_from_before_the_start_are_known(tmp_path: Path) -> None:
     replay = market(tmp_path, LINES)
     next(replay.messages())
 
-    assert [t.id for t in replay.trades("BTCUSDT", 10)] == [70, 71]
-    assert [t.id for t in replay.trades("BTCUSDT", 1)] == [71]
+    assert [t.id for t in replay.history("BTCUSDT").trades] == [70, 71]
 
 
 def test_a_gap_in_the_recording_makes_the_book_unknown_until_the_next_snapshot(tmp_path: Path) -> None:
@@ -103,7 +102,7 @@ def test_without_a_snapshot_everything_is_played_and_depth_is_unknown(tmp_path: 
     assert len(list(replay.messages())) == 2
     assert replay.depth("BTCUSDT", 10) is None
     assert replay.depth("NOPE", 10) is None
-    assert replay.trades("NOPE", 10) == []
+    assert not replay.history("NOPE").trades
 
 
 def test_skipped_lines_are_logged_once_at_the_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

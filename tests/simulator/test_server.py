@@ -21,6 +21,7 @@ from tests.simulator.support import PATIENCE, connected, get, simulator
 pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow]
 
 BTC = ["btcusdt@trade", "btcusdt@bookTicker", "btcusdt@depth@100ms"]
+FEEDS = (Feed.TRADES, Feed.QUOTES, Feed.BOOK)
 
 
 async def until(control: Control, condition: Any) -> Any:

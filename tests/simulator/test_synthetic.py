@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from actors.simulator.market import Depth, MarketMessage
 from actors.simulator.symbols import Symbol
-from actors.simulator.synthetic import SymbolMarket, SyntheticMarket
+from actors.simulator.synthetic import PAST, SymbolMarket, SyntheticMarket
+from actors.simulator.trades import RecentTrade
 
 BTC = Symbol("BTCUSDT", "BTC", "USDT")
 XYZ = Symbol("XYZABC", "XYZ", "ABC")
@@ -112,7 +113,8 @@ def test_a_trade_happens_at_the_top_that_was_quoted_and_takes_from_it() -> None:
             price, quantity = (best[0], best[1]) if event["m"] else (best[2], best[3])
             assert Decimal(str(event["p"])) == price
             assert Decimal(str(event["q"])) <= quantity
-            assert kind(after) == "bookTicker"
+            assert isinstance(message.content, RecentTrade)
+            assert kind(after) == ("bookTicker" if message.content.ends else "trade")
 
 
 def test_the_spread_stays_positive_and_narrow_and_the_book_deep() -> None:
@@ -172,7 +174,7 @@ def test_an_unknown_symbol_has_neither_depth_nor_trades() -> None:
     market = SyntheticMarket([BTC], 7, 0)
 
     assert market.depth("NOPE", 5) is None
-    assert market.trades("NOPE", 5) == []
+    assert not market.history("NOPE").trades
     assert isinstance(market.depth("BTCUSDT", 5), Depth)
 
 
@@ -180,7 +182,7 @@ def test_the_latest_trades_are_kept_oldest_first() -> None:
     market = a_market()
     seen = [decode(m)["t"] for m in first(market, 500) if kind(m) == "trade"]
 
-    assert [trade.id for trade in market.recent] == seen
+    assert [trade.id for trade in market.history.trades][PAST:] == seen
 
 
 @pytest.mark.parametrize("limit", [1, 20])

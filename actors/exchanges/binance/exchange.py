@@ -7,9 +7,10 @@ from typing import Self
 
 from attrs import field, frozen
 
-from actors.exchanges.binance import rest, symbols
-from actors.exchanges.binance.session import BinanceSession
 from actors.errors import ExchangeRefused
+from actors.exchanges.binance import fills, polls, rest, symbols
+from actors.exchanges.binance.session import BinanceSession
+from actors.exchanges.binance.streams import FEEDS
 from actors.market import BookSnapshot, Feed, InstrumentId, Level, MarketEvent, Subscription
 from actors.ports import Endpoint, FeedRule, Limits, RestRequest, RestResponse, Role
 
@@ -28,12 +29,6 @@ LIMITS = Limits(
     max_age=86_400.0,
     server_ping=20.0,
 )
-
-FEEDS = {
-    Feed.TRADES: FeedRule(numbered=True, pause=60.0),
-    Feed.QUOTES: FeedRule(pause=15.0),
-    Feed.BOOK: FeedRule(pause=15.0),
-}
 
 _STREAM_URLS = (
     "wss://stream.binance.com:9443",
@@ -56,7 +51,7 @@ def _checked_depth(_binance: object, _attribute: object, value: int) -> None:
 
 
 def _checked_limits(binance: Binance, _attribute: object, value: Limits) -> None:
-    heaviest = max(rest.depth_weight(binance.depth_limit), rest.SYMBOLS.weight)
+    heaviest = max(rest.depth_weight(binance.depth_limit), rest.SYMBOLS.weight, fills.WEIGHT)
     if value.weight < heaviest:
         # It could never be granted, and whoever is asked for it would fail at every attempt.
         raise ValueError(f"limits.weight is {value.weight!r}, expected {heaviest} or more: the weight of the heaviest request")
@@ -170,20 +165,30 @@ class Binance:
         """Binance has none."""
 
     def fill_request(self, subscription: Subscription, after_id: int, before_id: int) -> RestRequest | None:
-        """Not yet."""
-        return None
+        """Asks for trades or aggregates from `after_id + 1` on, up to 1000; None: the feed is not numbered."""
+        return fills.fill_request(subscription, after_id, before_id)
 
     def parse_fill(self, subscription: Subscription, response: RestResponse) -> Sequence[MarketEvent]:
-        """Not yet."""
-        return ()
+        """Oldest first.
 
-    def poll_request(self, subscription: Subscription, after_id: int | None) -> RestRequest | None:
-        """Not yet."""
-        return None
+        Raises:
+            ExchangeRefused: the exchange answered with an error.
+            BadFrame: the answer is not readable.
+        """
+        return fills.parse_events(subscription, response)
+
+    def poll_request(self, subscription: Subscription, after_id: int | None) -> RestRequest:
+        """Asks for what this subscription would deliver; see `polls` for what that costs."""
+        return polls.poll_request(subscription, after_id)
 
     def parse_poll(self, subscription: Subscription, response: RestResponse) -> Sequence[MarketEvent]:
-        """Not yet."""
-        return ()
+        """Oldest first; of a whole book one BookSnapshot.
+
+        Raises:
+            ExchangeRefused: the exchange answered with an error.
+            BadFrame: the answer is not readable.
+        """
+        return polls.parse_poll(subscription, response)
 
     def time_request(self) -> RestRequest | None:
         """Asks for the exchange's clock."""

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct, field
 
 from actors.errors import BadFrame, ExchangeRefused
+from actors.exchanges.binance.symbols import VENUE
 from actors.market import BookSnapshot, InstrumentId, Level
 from actors.ports import RestRequest, RestResponse
 
@@ -23,6 +24,7 @@ __all__ = [
     "SYMBOLS",
     "depth_request",
     "depth_weight",
+    "parse",
     "parse_depth",
     "parse_server_time",
     "parse_trading_symbols",
@@ -86,19 +88,19 @@ def depth_request(native: str, limit: int) -> RestRequest:
 
 def parse_depth(instrument: InstrumentId, response: RestResponse) -> BookSnapshot:
     """Raises ExchangeRefused or BadFrame."""
-    depth = _parse(response, Depth)
+    depth = parse(response, Depth)
     msgspec.structs.force_setattr(depth, "instrument", instrument)
     return depth
 
 
 def parse_trading_symbols(response: RestResponse) -> frozenset[str]:
     """Native symbols in status TRADING. Raises ExchangeRefused or BadFrame."""
-    return frozenset(s.symbol for s in _parse(response, ExchangeInfo).symbols if s.status == _TRADING)
+    return frozenset(s.symbol for s in parse(response, ExchangeInfo).symbols if s.status == _TRADING)
 
 
 def parse_server_time(response: RestResponse) -> int:
     """Milliseconds since 1970. Raises ExchangeRefused or BadFrame."""
-    return _parse(response, ServerTime).time_ms
+    return parse(response, ServerTime).time_ms
 
 
 def used_weight(response: RestResponse) -> int | None:
@@ -107,7 +109,8 @@ def used_weight(response: RestResponse) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def _parse(response: RestResponse, wanted: type[T]) -> T:
+def parse(response: RestResponse, wanted: type[T]) -> T:
+    """The answer as `wanted`. Raises ExchangeRefused or BadFrame."""
     refused = refusal(response)
     if refused is not None:
         raise refused
@@ -125,8 +128,8 @@ def refusal(response: RestResponse) -> ExchangeRefused | None:
     try:
         error = msgspec.json.decode(response.body, type=ErrorEnvelope)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return ExchangeRefused(response.status, 0, _plain(response.body), retry_after)
-    return ExchangeRefused(response.status, error.code, error.msg, retry_after)
+        return ExchangeRefused(response.status, 0, _plain(response.body), retry_after, venue=VENUE)
+    return ExchangeRefused(response.status, error.code, error.msg, retry_after, venue=VENUE)
 
 
 def _seconds(text: str) -> float | None:

@@ -1,0 +1,1 @@
+"""ConnectionManager, alone with fakes of its neighbours, and in the tree."""

@@ -1,0 +1,1 @@
+"""StateManager, alone with fakes of its neighbours."""

@@ -1,0 +1,1 @@
+"""StreamManager, alone with fakes of its neighbours."""
