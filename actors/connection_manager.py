@@ -20,10 +20,10 @@ from typing import Any
 from attrs import define, field
 
 from actors.errors import ConnectFailed
-from actors.lease_budget import Shortage
-from actors.lease_memory import LeaseMemory
-from actors.lease_news import LeaseNews
-from actors.leasing import Grant, Leasing
+from actors.leasing.budget import Shortage
+from actors.leasing.machine import Grant, Leasing
+from actors.leasing.memory import LeaseMemory
+from actors.leasing.news import LeaseNews
 from actors.ports import Endpoint, Exchange, Role, Transport
 from actors.protocol import (
     CircuitIsOpen,
@@ -45,8 +45,8 @@ from actors.protocol import (
     Tick,
     UseEndpoints,
 )
-from actors.refusals import LONGEST_WAIT, Scope, judge_handshake
 from actors.resilience import BreakerConfig, BreakerState
+from actors.transport.refusals import LONGEST_WAIT, Scope, judge_handshake
 from supervisor import Actor, Down, Monitor, Ref
 
 __all__ = ["ConnectionManager"]

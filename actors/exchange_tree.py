@@ -11,10 +11,10 @@ from attrs import Attribute, field, frozen
 from actors.connection_manager import ConnectionManager
 from actors.errors.checks import count, kind_of, refuse
 from actors.fallbacks.options import FallbackOptions
-from actors.feeds import feed_of
+from actors.fleet.subscribing import example_of, subscription_to
 from actors.health_monitor import HealthMonitor
+from actors.incidents import BookLimits
 from actors.link_state import LinkLimits
-from actors.market import Subscription
 from actors.ports import Exchange, Transport
 from actors.protocol import CONNECTIONS, HEALTH, RECOVERY, STATES, STREAMS
 from actors.recovery_manager import RecoveryManager
@@ -39,7 +39,7 @@ from supervisor import (
 )
 from supervisor.backoff import is_number
 
-__all__ = ["TreeOptions", "exchange_tree", "subscription_to"]
+__all__ = ["TreeOptions", "exchange_tree"]
 
 BREAKER = BreakerConfig(open_maximum=30.0, successes=1)
 """No longer than the longest step of the reconnection schedule: once the exchange is back, all streams are within one step."""
@@ -70,6 +70,8 @@ class TreeOptions:
     """1: a fault hits one instrument alone. More: fewer connections."""
     health_ttl: float = field(default=10.0, validator=_check_health_ttl)
     """Seconds that a report of vitals counts; more than the streams' `beat`."""
+    incidents: BookLimits = field(factory=BookLimits, validator=kind_of(BookLimits, "a BookLimits"))
+    """How many incidents are recovered from at once, and how patient that is."""
     intensity: Intensity = field(default=Intensity(5, 10.0), validator=kind_of(Intensity, "an Intensity"))
     """Of the exchange's supervisor and its groups."""
 
@@ -113,6 +115,7 @@ def exchange_tree(
     stream_manager = partial(
         StreamManager, exchange, transport, rest, wanted, options.stream, instruments_per_stream=options.instruments_per_stream
     )
+    recovery = partial(RecoveryManager, exchange, rest, limits=options.incidents)
     groups: list[ChildSpec] = [
         SupervisorSpec(
             "streams",
@@ -127,7 +130,7 @@ def exchange_tree(
             "recovery",
             [
                 DynamicSupervisorSpec("workers", intensity=OWN_BUDGET),
-                ActorSpec("recovery manager", partial(RecoveryManager, exchange, rest), name=RECOVERY, backoff=backoff),
+                ActorSpec("recovery manager", recovery, name=RECOVERY, backoff=backoff),
             ],
             strategy=Strategy.REST_FOR_ONE,
             intensity=options.intensity,
@@ -141,38 +144,10 @@ def _check(exchange: object, feeds: object, transport: object, open_rest: object
     if isinstance(exchange, type) or not isinstance(exchange, Exchange):
         raise SpecError("exchange_tree.exchange", exchange, "an adapter, such as Binance.production()")
     if isinstance(feeds, str | Topic) or not isinstance(feeds, Iterable):
-        raise SpecError("exchange_tree.feeds", feeds, f"a list of feeds, such as [{_example(exchange)}]")
+        raise SpecError("exchange_tree.feeds", feeds, f"a list of feeds, such as [{example_of(exchange)}]")
     if isinstance(transport, type) or not isinstance(transport, Transport):
         raise SpecError("exchange_tree.transport", transport, "a Transport, such as WebSocketTransport(), or None")
     if not callable(open_rest):
         raise SpecError("exchange_tree.open_rest", open_rest, "what makes a REST client, such as HttpRest, or None")
     if not isinstance(options, TreeOptions):
         raise SpecError("exchange_tree.options", options, "a TreeOptions, such as TreeOptions(health_ttl=10.0), or None")
-
-
-def _example(exchange: Exchange) -> str:
-    return f'trades("{exchange.venue}:BTC/USDT")'
-
-
-def subscription_to(exchange: Exchange, topic: Topic[Any]) -> Subscription:
-    """The subscription behind a feed's topic.
-
-    Raises:
-        SpecError: the topic is of another venue, or not a feed.
-        UnknownInstrument: an instrument that cannot be one here.
-    """
-    if not isinstance(topic, Topic):
-        raise SpecError("feed", topic, f"a feed, such as {_example(exchange)}")
-    try:
-        feed, option, venue, canonical = feed_of(topic)
-    except ValueError:
-        raise SpecError("feed", topic.key, f"a feed, such as {_example(exchange)}") from None
-    if venue != exchange.venue:
-        raise SpecError("feed", topic.key, f"a feed of {exchange.venue}, such as {_example(exchange)}")
-    rule = exchange.feeds.get(feed)
-    if rule is None:
-        offered = ", ".join(sorted(feed.value for feed in exchange.feeds))
-        raise SpecError("feed", topic.key, f"a feed that {venue} offers: {offered}")
-    if option not in (rule.options or ("",)):
-        raise SpecError("feed", topic.key, f"{feed.value} with one of {', '.join(rule.options) or 'no option'}")
-    return Subscription(exchange.instrument(canonical), feed, option)

@@ -21,7 +21,7 @@ from attrs import field, frozen
 from actors.alert_rules import Alert
 from actors.analysis.patterns import Diagnosis
 from actors.errors import UnknownInstrument
-from actors.feeds import feed_of
+from actors.feeds import feed_of, policy_of
 from actors.incidents import IncidentKind
 from actors.market import Rejected
 from actors.protocol import (
@@ -45,12 +45,25 @@ from actors.protocol import (
     ReleaseEndpoint,
     ResetBreakers,
     Subscriptions,
+    SubscriptionTo,
     TriggerRecovery,
     Unwant,
     Want,
 )
 from actors.vitals import HealthLevel, worst
-from supervisor import ActorCrashed, AskTimeout, MailboxFull, Name, NoSuchActor, Request, Subscription, Supervisor, Topic
+from supervisor import (
+    ActorCrashed,
+    AskTimeout,
+    Conflate,
+    MailboxFull,
+    Name,
+    NoSuchActor,
+    Overflow,
+    Request,
+    Subscription,
+    Supervisor,
+    Topic,
+)
 from supervisor.checks import check_kind
 
 __all__ = ["FaultTolerance", "HealthCheck", "NoSuchVenue", "SystemHealth", "VenueHealth"]
@@ -129,7 +142,7 @@ class FaultTolerance:
     timeout: float = field(default=5.0, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        check_kind("FaultTolerance.root", self.root, Supervisor, "a running tree, such as open_supervisor(...) gives")
+        check_kind(self.root, Supervisor, "FaultTolerance(root)", "a running tree, such as open_supervisor(...) gives")
 
     @property
     def venues(self) -> tuple[str, ...]:
@@ -174,10 +187,11 @@ class FaultTolerance:
         found: list[Alert] = []
         for venue in self._venues().values():
             try:
-                found += await self._ask(venue, HEALTH, ActiveAlerts())
+                alerts: tuple[Alert, ...] = await self._ask(venue, HEALTH, ActiveAlerts())
+                found += alerts
             except UNANSWERED:
                 continue
-        return tuple(sorted(found, key=lambda alert: (-alert.severity.rank, alert.since)))
+        return tuple(sorted(found, key=lambda alert: (-alert.severity, alert.since)))
 
     async def health_check(self) -> HealthCheck:
         """Ask every manager of every exchange now, instead of believing what was reported. Cancellation: atomic."""
@@ -195,12 +209,15 @@ class FaultTolerance:
     # ---- what a bot asks for
 
     @asynccontextmanager
-    async def subscribe(self, topic: Topic[M], *, capacity: int = 10_000) -> AsyncIterator[Subscription[M]]:
+    async def subscribe(
+        self, topic: Topic[M], *, capacity: int = 10_000, overflow: Overflow | Conflate | None = None
+    ) -> AsyncIterator[Subscription[M]]:
         """Want a feed for as long as the block runs, and hear it.
 
         Args:
             topic: `trades("binance:BTC/USDT")`.
-            capacity: events that wait for the reader; what happens beyond it, `Supervisor.subscription` says.
+            capacity: events that wait for the reader. Of what is lost beyond it, the reader is told as `Skipped(count)`.
+            overflow: what becomes of events that the reader is too slow for; None: what suits the feed, `feeds.policy_of`.
 
         Raises:
             UnknownInstrument: the exchange does not have it.
@@ -210,10 +227,14 @@ class FaultTolerance:
 
         Cancellation: may have happened; what was wanted is given up at the end of the block.
         """
-        _, _, venue, _ = feed_of(topic)
+        feed, _, venue, _ = feed_of(topic)
         streams = self._venue(venue).ref(STREAMS)
-        wanted = (subscription_of(topic),)
-        with self.root.subscription(topic, capacity=capacity) as subscription:
+        meant = await streams.ask(SubscriptionTo(topic.key), timeout=self.timeout)
+        if isinstance(meant, str):
+            raise UnknownInstrument(topic.key, meant)
+        wanted = (meant,)
+        policy = policy_of(feed) if overflow is None else overflow
+        with self.root.subscription(topic, capacity=capacity, overflow=policy) as subscription:
             rejected: tuple[Rejected, ...] = await streams.ask(Want(wanted), timeout=self.timeout)
             if rejected:
                 raise UnknownInstrument(str(rejected[0].subscription.instrument), rejected[0].reason)
@@ -290,7 +311,8 @@ class FaultTolerance:
 
     async def _health(self, venue: Supervisor) -> VenueHealth:
         try:
-            levels = dict(await self._ask(venue, HEALTH, HealthReport()))
+            reported: dict[str, HealthLevel] = await self._ask(venue, HEALTH, HealthReport())
+            levels = dict(reported)
             diagnosis = await self._ask(venue, HEALTH, Diagnose())
             fallbacks = await self._ask(venue, STATES, FallbacksInForce())
         except UNANSWERED as error:
@@ -324,6 +346,13 @@ def _is_venue(supervisor: Supervisor) -> bool:
 
 def _incidents_as_data(records: Any) -> list[dict[str, Any]]:
     return [
-        {"id": one.id, "kind": one.kind.value, "subject": one.subject, "attempts": one.attempts, "open": one.ended is None, "ok": one.ok}
+        {
+            "id": one.id,
+            "kind": one.kind.value,
+            "subject": one.subject,
+            "attempts": one.attempts,
+            "open": one.ended is None,
+            "ok": one.ok,
+        }
         for one in records
     ]

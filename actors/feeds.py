@@ -2,27 +2,43 @@
 
 A topic is only a name. What it names is delivered if it was given to `exchange_tree` or asked for with `Want`; on one that
 nobody wants there is nothing to hear, not even a rejection.
+
+A reader that is too slow for a feed loses something, or memory grows without end. What is lost, `policy_of` says: of prices all
+but the newest, of trades the oldest, and then the reader is told how many.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from types import MappingProxyType
 from typing import Any
+
+from attrs import define, field
 
 from actors.market import (
     AggregateEvent,
+    AveragePrice,
     AveragePriceEvent,
+    Book,
     BookEvent,
+    Candle,
     CandleEvent,
     Feed,
     InstrumentId,
+    Marker,
+    MarketEvent,
+    MiniTicker,
     MiniTickerEvent,
+    Quote,
     QuoteEvent,
     Subscription,
+    Ticker24h,
     TickerEvent,
     TradeEvent,
     split_instrument,
 )
-from supervisor import Topic
+from supervisor import Conflate, Overflow, Topic
 
 __all__ = [
     "aggregates",
@@ -33,10 +49,25 @@ __all__ = [
     "feed_topic",
     "mini_tickers",
     "partial_books",
+    "policy_of",
     "quotes",
     "tickers",
     "trades",
 ]
+
+CONFLATED: Mapping[Feed, type[MarketEvent]] = MappingProxyType(
+    {
+        Feed.QUOTES: Quote,
+        Feed.BOOK: Book,
+        Feed.PARTIAL_BOOK: Book,
+        Feed.CANDLES: Candle,
+        Feed.TICKER: Ticker24h,
+        Feed.MINI_TICKER: MiniTicker,
+        Feed.AVERAGE_PRICE: AveragePrice,
+    }
+)
+"""{feed: its events}, where an event says how things are: a newer one makes an older one worthless. What is missing here says
+what has happened, and every event counts."""
 
 
 def trades(instrument: str | InstrumentId) -> Topic[TradeEvent]:
@@ -106,6 +137,45 @@ def feed_of(topic: Topic[Any]) -> tuple[Feed, str, str, str]:
         raise ValueError(f"{topic.key!r} is no feed; expected one such as trades('binance:BTC/USDT')")
     venue, canonical = split_instrument(instrument)
     return Feed(name), option, venue, canonical
+
+
+def policy_of(feed: Feed) -> Overflow | Conflate:
+    """What becomes of a feed's events for a reader that is too slow: `Supervisor.subscription(topic, overflow=policy_of(feed))`
+    or `Mailbox(1_000, policy_of(feed))`.
+
+    Trades and aggregates: beyond the capacity the oldest go, and the reader is told of how many. Of all others a newer event
+    replaces the one of its instrument that waits; of candles, the one of the same interval, so that each is seen closed.
+    Markers are never replaced, and no event is put before a marker that came earlier.
+
+    Returns:
+        A policy for one reader. It counts markers, so each reader needs its own.
+    """
+    kind = CONFLATED.get(feed)
+    return Overflow.DROP_OLDEST if kind is None else Conflate(_Newest(kind))
+
+
+@define(eq=False)
+class _Newest:
+    """Which events replace each other: those of one instrument between two of its markers.
+
+    Without the second half, what came after an outage would be read before it.
+
+    Args:
+        kind: of the events; no others are replaced.
+    """
+
+    kind: type[MarketEvent]
+    _markers: Counter[InstrumentId] = field(factory=Counter)
+
+    def __call__(self, event: object) -> Hashable:
+        """The key of an event; None: it is not replaced."""
+        if isinstance(event, Marker):
+            self._markers[event.subscription.instrument] += 1
+            return None
+        if not isinstance(event, self.kind):
+            return None
+        place = event.instrument, self._markers[event.instrument]
+        return (*place, event.interval, event.open_ms) if isinstance(event, Candle) else place
 
 
 def _key(feed: Feed, instrument: str | InstrumentId, option: str = "") -> str:

@@ -17,17 +17,17 @@ from typing import Any
 import anyio
 from attrs import define, field
 
-from actors.alert_desk import AlertDesk
 from actors.alert_rules import Finding, ban_finding, diagnosis_finding, level_finding, link_finding, recovery_finding
 from actors.analysis.announcing import Announcements
 from actors.analysis.observations import Observations
 from actors.analysis.patterns import Diagnosis, Pattern, diagnose
-from actors.clock_offset import ClockOffset
-from actors.clock_probe import probe_clock
-from actors.component_chart import Chart, levels_of
-from actors.health_detail import alerts_as_data, charts_as_data, clock_as_data, diagnoses_as_data, trends_as_data
+from actors.health.alert_desk import AlertDesk
+from actors.health.clock_offset import ClockOffset
+from actors.health.clock_probe import probe_clock
+from actors.health.component_chart import Chart, levels_of
+from actors.health.detail import alerts_as_data, charts_as_data, clock_as_data, diagnoses_as_data, trends_as_data
+from actors.health.own_load import Backlog, LoadGauge, LoopLag, load_of
 from actors.incidents import IncidentKind
-from actors.own_load import Backlog, LoadGauge, LoopLag, load_of
 from actors.ports import Exchange
 from actors.protocol import (
     BREAKERS,

@@ -18,8 +18,6 @@ from attrs import define, field
 
 from actors.alert_rules import AlertKind
 from actors.errors import Severity
-from actors.incident_book import IncidentBook
-from actors.incident_strategies import BOUNDS, delay_of, judged_by_name, strategy_of, strength_of
 from actors.incidents import (
     BookLimits,
     Incident,
@@ -29,6 +27,8 @@ from actors.incidents import (
     RecoveryStrategy,
     RememberedIncidents,
 )
+from actors.incidents.book import IncidentBook
+from actors.incidents.strategies import BOUNDS, delay_of, judged_by_name, strategy_of, strength_of
 from actors.ports import Exchange
 from actors.protocol import (
     HEALTH,

@@ -17,8 +17,8 @@ import anyio
 from attrs import define, field, frozen
 
 from actors.errors import ActorsError, classify
-from actors.incident_strategies import Bounds, strategy_of
 from actors.incidents import IncidentKind, RecoveryStrategy
+from actors.incidents.strategies import Bounds, strategy_of
 from actors.ports import Exchange
 from actors.protocol import RECOVERY, Attempted, StreamMessage, Tick, TradesMissing
 from actors.resilience import AttemptOutcome

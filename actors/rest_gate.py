@@ -15,7 +15,7 @@ import anyio
 from actors.errors import ConnectFailed
 from actors.ports import Exchange, Rest, RestRequest, RestResponse
 from actors.protocol import CONNECTIONS, Denied, Lease, LeaseEnded, LeaseOutcome, RequestWeight
-from actors.refusals import Scope, Verdict, judge_answer
+from actors.transport.refusals import Scope, Verdict, judge_answer
 from supervisor import Actor
 
 __all__ = ["OpenRest", "fetch"]

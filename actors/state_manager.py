@@ -16,11 +16,8 @@ from __future__ import annotations
 
 from attrs import define, field
 
-from actors.endpoint_ranking import RankingRules
-from actors.endpoint_roles import EndpointRoles
-from actors.fallback_board import FallbackBoard
 from actors.fallbacks import FallbackOptions
-from actors.link_fallbacks import LinkFallbacks
+from actors.fallbacks.endpoint_ranking import RankingRules
 from actors.link_state import LinkLimits, LinkPhase
 from actors.ports import Exchange, Role
 from actors.protocol import (
@@ -38,8 +35,11 @@ from actors.protocol import (
     StateMessage,
     Tick,
 )
-from actors.venue_fallbacks import VenueFallbacks
-from actors.venue_record import VenueRecord
+from actors.states.endpoint_roles import EndpointRoles
+from actors.states.fallback_board import FallbackBoard
+from actors.states.link_fallbacks import LinkFallbacks
+from actors.states.venue_fallbacks import VenueFallbacks
+from actors.states.venue_record import VenueRecord
 from supervisor import Actor
 
 __all__ = ["StateManager"]

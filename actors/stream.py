@@ -12,6 +12,7 @@ the stream. While the protocol fallback is in force, it is polled besides.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final
@@ -24,11 +25,8 @@ from actors.delivery.route import Route
 from actors.delivery.routes import Routes
 from actors.delivery.watch import AskAnew, Cut, Pulse, judge, next_look
 from actors.errors import BadFrame
-from actors.link import Link, LinkOptions
-from actors.link_connection import LinkConnection
 from actors.link_state import LinkEvent
 from actors.market import InstrumentId, MarketEvent, Subscription
-from actors.poller import Poller
 from actors.ports import Ack, Delivery, Endpoint, Exchange, Frame, Heartbeat, Refusal, Role, ShutdownNotice, Transport
 from actors.protocol import (
     CONNECTIONS,
@@ -64,7 +62,10 @@ from actors.protocol import (
 from actors.reconnection import Reconnection
 from actors.rest_gate import OpenRest
 from actors.stream_options import StreamOptions
-from actors.stream_vitals import StreamVitals
+from actors.streaming.connection import LinkConnection
+from actors.streaming.counts import StreamVitals
+from actors.streaming.link import Link, LinkOptions
+from actors.streaming.poller import Poller
 from supervisor import Actor, Message
 
 __all__ = ["FloodOfBadFrames", "Stream"]
@@ -117,7 +118,7 @@ class Stream(Actor[StreamMessage]):
     _bad: deque[float] = field(init=False)
     _stale: bool = field(init=False, default=False)
     """The cache fallback is in force."""
-    _looks_at: float = field(init=False, default=0.0)
+    _looks_at: float = field(init=False, default=math.inf)
     """When the next look is due; one that comes much later judges nobody."""
 
     async def on_start(self) -> None:
@@ -306,8 +307,14 @@ class Stream(Actor[StreamMessage]):
                 continue
             self.context.log.error("subscription refused", subscription=str(wanted), reason=reason)
             connection.session.unsubscribe([wanted])  # what is not said is not asked for: wanted again, it must be said
-            self._routes.remove(route)
-            route.reject(reason, self._now())
+            self._routes.refused(route, reason, self._now())
+
+    def _ask_again(self, now: float) -> None:
+        """What the exchange refused may be allowed by now. Without a connection it waits for one."""
+        again = [] if self._link.serving is None else [route.subscription for route in self._routes.ask_again(now)]
+        for connection in self._delivering() if again else ():
+            for wanted in again:
+                self._say(connection, connection.session.subscribe([wanted]))  # each alone: one that is bad spoils a request
 
     # ---- looking after itself
 
@@ -322,20 +329,23 @@ class Stream(Actor[StreamMessage]):
             self._report(LinkEvent.POLLED, None if serving is None else serving.endpoint)
         for route in self._routes:
             route.look(now)
+        self._ask_again(now)
         self._keep_cursors()
         self.lookup(HEALTH).tell(self._vitals.report(self._name, self.context, self._link, self._routes, now))
         self._look_soon()
 
     def _look_soon(self) -> None:
         now = self._now()
-        delay = next_look(self._routes, now, self.options.beat)
-        self._looks_at = now + delay
-        self.after(delay, Look(), key="look")
+        due = now + next_look(self._routes, now, self.options.beat)
+        if self._looks_at <= due:
+            return  # one comes before that: set anew at every beat, it would never come
+        self._looks_at = due
+        self.after(due - now, Look(), key="look")
 
     def _look(self) -> None:
         """See who is quiet for too long."""
         now, serving = self._now(), self._link.serving
-        late = now - self._looks_at
+        late, self._looks_at = now - self._looks_at, math.inf
         if late > LATE:
             self._routes.excuse(late)  # what held us up held up the reading, too
         elif serving is not None:
@@ -348,7 +358,6 @@ class Stream(Actor[StreamMessage]):
                         route.fruitless += 1
                     self._report(LinkEvent.SILENT, serving.endpoint)
                     self._link.cut(reason, blameless=blameless)
-                    return
                 case AskAnew(quiet):
                     self._wake(serving, quiet, now)
                 case _:

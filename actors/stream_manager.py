@@ -18,10 +18,14 @@ from typing import Any
 
 from attrs import define, field
 
+from actors.errors import UnknownInstrument
 from actors.feeds import feed_topic
-from actors.fleet import Fleet
+from actors.fleet.fleet import Fleet
+from actors.fleet.packing import Packing
+from actors.fleet.subscribing import subscription_to
+from actors.fleet.symbol_list import SymbolList
+from actors.fleet.wants import WantRecord, Wants
 from actors.market import Rejected, Subscription
-from actors.packing import Packing
 from actors.ports import Exchange, Transport
 from actors.protocol import (
     FALLBACKS,
@@ -34,6 +38,7 @@ from actors.protocol import (
     StreamMessage,
     StreamOf,
     Subscriptions,
+    SubscriptionTo,
     Tick,
     Unwant,
     Want,
@@ -41,9 +46,7 @@ from actors.protocol import (
 from actors.rest_gate import OpenRest
 from actors.stream import Stream
 from actors.stream_options import StreamOptions
-from actors.symbol_list import SymbolList
-from actors.wants import WantRecord, Wants
-from supervisor import Actor, Down, Gone, Message, Monitor, Ref, Up
+from supervisor import Actor, Down, Gone, Message, Monitor, Ref, SpecError, Topic, Up
 
 __all__ = ["StreamManager"]
 
@@ -131,7 +134,7 @@ class StreamManager(Actor[StreamManagerMessage]):
 
     async def receive(
         self, message: StreamManagerMessage
-    ) -> tuple[Rejected, ...] | tuple[Subscription, ...] | Ref[StreamMessage] | str | bool | None:
+    ) -> tuple[Rejected, ...] | tuple[Subscription, ...] | Ref[StreamMessage] | Subscription | str | bool | None:
         """Change what is wanted, or say what is. Cancellation: may have happened."""
         match message:
             case Want(subscriptions, holder):
@@ -150,7 +153,7 @@ class StreamManager(Actor[StreamManagerMessage]):
                     await self._changed()
             case Subscriptions():
                 return self._wanted
-            case StreamOf() | FindStream() | RestartStream():
+            case StreamOf() | FindStream() | RestartStream() | SubscriptionTo():
                 return await self._about_streams(message)
             case FallbackMoved():
                 await self._hear(message)
@@ -166,7 +169,9 @@ class StreamManager(Actor[StreamManagerMessage]):
                 pass  # a wanter's place lives on, and so does what it wants
         return None
 
-    async def _about_streams(self, request: StreamOf | FindStream | RestartStream) -> Ref[StreamMessage] | str | bool | None:
+    async def _about_streams(
+        self, request: StreamOf | FindStream | RestartStream | SubscriptionTo
+    ) -> Ref[StreamMessage] | Subscription | str | bool | None:
         """What others ask about the streams. Cancellation: atomic."""
         match request:
             case StreamOf(subscription):
@@ -175,6 +180,11 @@ class StreamManager(Actor[StreamManagerMessage]):
                 return self._fleet.find(name)
             case RestartStream(name):
                 return await self._fleet.revive(name)
+            case SubscriptionTo(topic):
+                try:
+                    return subscription_to(self.exchange, Topic(topic))
+                except (SpecError, UnknownInstrument) as error:
+                    return str(error)
 
     # ---- who wants what
 

@@ -106,7 +106,7 @@ async def _bare(source: Feeder, tape: Tape) -> Measured:
 # ---- ccxt.pro
 
 
-def ccxt_pro(source: Feeder, sent: Sent) -> Measured:
+def pro(source: Feeder, sent: Sent) -> Measured:
     """Watch until the last event has come."""
     try:
         return anyio.run(_ccxt, source, sent)
@@ -116,9 +116,7 @@ def ccxt_pro(source: Feeder, sent: Sent) -> Measured:
 
 async def _ccxt(source: Feeder, sent: Sent) -> Measured:
     """Cancellation: the client is closed."""
-    import ccxt.pro  # half a second, which only this case pays
-
-    client = ccxt.pro.binance({"newUpdates": True, "options": {"tradesLimit": 1000}})
+    client = import_module("ccxt.pro").binance({"newUpdates": True, "options": {"tradesLimit": 1000}})
     kinds = {"type": "spot", "spot": True, "swap": False, "future": False, "option": False, "contract": False}
     client.set_markets([client.safe_market_structure({**MARKET, **kinds, "active": True})])
     client.urls["api"]["ws"] = dict.fromkeys(client.urls["api"]["ws"], f"{source.url}/ws")
@@ -172,7 +170,7 @@ def clients(options: Options) -> list[Figure]:
                 backend: partial(case, feeding, frames.combined, backend, "subscription") for backend in BACKENDS
             }
             if _installed("ccxt"):
-                cases["ccxt"] = partial(ccxt_pro, feeding, frames)
+                cases["ccxt"] = partial(pro, feeding, frames)
             pairs = interleave(partial(bare, feeding, frames.combined), cases, min(MOST, options.rounds), options.progress)
             figures += _figures(kind, pairs, source.origin)
     return figures

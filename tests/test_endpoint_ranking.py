@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from actors.endpoint_ranking import EndpointRanking, RankingRules, RememberedEndpoint
+from actors.fallbacks.endpoint_ranking import EndpointRanking, RankingRules, RememberedEndpoint
 from supervisor import Backoff
 
 NAMES = ("a", "b", "c", "d")

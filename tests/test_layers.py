@@ -25,13 +25,12 @@ FLOORS = {
         "testing commands __init__",
     ),
     "actors": (
-        """errors resilience market feeds reconnection link_state vitals local_book book_outcomes book endpoint_ranking fallbacks link_record venue_record packing wants refusals stream_options alert_rules analysis incidents
-        incident_strategies incident_book
-        quality connection_record clock_offset own_load alert_book component_chart health_detail""",
-        "ports protocol link transport exchanges",
-        "lease_budget leasing lease_memory lease_news rest_gate connection_manager fallback_board endpoint_roles link_fallbacks venue_fallbacks state_manager alert_desk clock_probe health_monitor treatments recovery_worker recovery_manager route stream symbol_list fleet stream_manager",
+        """errors resilience market feeds reconnection link_state vitals book fallbacks incidents stream_options alert_rules
+        analysis""",
+        "ports protocol transport exchanges delivery leasing rest_gate states health fleet streaming treatments",
+        "connection_manager health_monitor state_manager recovery_worker recovery_manager stream stream_manager",
         "exchange_tree bot_tree",
-        "testing simulator demo drills explain_command cli __init__",
+        "fault_tolerance testing simulator demo drills explain_command cli __init__",
     ),
 }
 # DESIGN.md names these two itself. They shadow nothing as long as no file inside supervisor/ is run as a script.

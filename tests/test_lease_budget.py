@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from actors.exchanges.binance import LIMITS
-from actors.lease_budget import LARGEST_FLIGHT, LeaseBudget, Shortage
-from actors.leasing import Grant, Leasing
+from actors.leasing.budget import LARGEST_FLIGHT, LeaseBudget, Shortage
+from actors.leasing.machine import Grant, Leasing
 from actors.ports import Endpoint, Limits, Role
 from actors.protocol import Denial, PressureKind, Purpose
 from actors.resilience import BreakerConfig

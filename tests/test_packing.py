@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from actors.fleet.packing import Packing
 from actors.market import Feed, InstrumentId, Subscription
-from actors.packing import Packing
 from supervisor import SpecError
 
 FEEDS = (Feed.TRADES, Feed.QUOTES, Feed.BOOK)

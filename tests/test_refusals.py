@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actors.errors import ConnectFailed, ExchangeRefused
-from actors.refusals import LONGEST_WAIT, Scope, judge_answer, judge_handshake, named_wait
+from actors.transport.refusals import LONGEST_WAIT, Scope, judge_answer, judge_handshake, named_wait
 
 WALL = 1_700_000_000.0
 

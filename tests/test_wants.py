@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actors.fleet.wants import Wants
 from actors.market import Feed, InstrumentId, Subscription
-from actors.wants import Wants
 
 A, B = (Subscription(InstrumentId("binance", name, f"{name}/USDT"), Feed.TRADES) for name in ("A", "B"))
 

@@ -60,6 +60,13 @@ class BookRoute(Route):
             case _:
                 return True
 
+    def begin_anew(self, now: float) -> None:
+        """The deltas of an earlier subscription end there."""
+        super().begin_anew(now)
+        self.ready = False
+        if self.in_band:
+            self.sync.reset()
+
     def connected(self, number: int, now: float, *, alone: bool) -> None:
         """The deltas of another connection begin anew, unless one delivers already."""
         super().connected(number, now, alone=alone)

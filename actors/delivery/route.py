@@ -114,9 +114,8 @@ class Route:
         """
         self.heard(source, now)
         for event in events:
-            if source != self.source and self._repeated(event, source, now):
-                self.duplicates += 1
-                self.resume(now)
+            if (source != self.source or source == POLLED) and self._repeated(event, source, now):
+                self._again(source, now)
             else:
                 self.deliver(event, source, now)
 
@@ -158,9 +157,21 @@ class Route:
         last = self.last
         if last is None or now - self.last_data > MEMORY:
             return False
+        if source == self.source:
+            return 0 < event.sequence < last.sequence  # polled again: what is as it was may be said again, nothing older
         if source == POLLED and self.since is None:
             return True  # the connection delivers, and what it delivers is newer
         return 0 < event.sequence <= last.sequence
+
+    def _again(self, source: int, now: float) -> None:
+        """What came is known: there is nothing to deliver, but data flows."""
+        self.duplicates += 1
+        if self.since is not None:
+            self.resume(now)
+            if source == POLLED and not self.polled:
+                # Else what the next poll brings would be taken for older than what a connection delivers.
+                self.source = source
+                self._say_source(source)
 
     # ---- holes
 
@@ -172,7 +183,7 @@ class Route:
 
     def tell(self, reason: str) -> None:
         """There is no data: say so, unless it was said."""
-        if not self.told:
+        if self.since is not None and not self.told:
             self.told = True
             self.publish(self.topic, Disconnected(subscription=self.subscription, reason=reason))
 
@@ -196,6 +207,13 @@ class Route:
         if self.since is not None and self.last is not None:
             age = now - self.last_data
             self.publish(self.topic, Stale(subscription=self.subscription, event=self.last, age=age))
+
+    def begin_anew(self, now: float) -> None:
+        """It is asked for, on whichever connection, after a time in which it was not."""
+        self.refusals = 0
+        self.watched = now
+        self.pace.interrupted()
+        self.hand_over(begins=False)
 
     def connected(self, number: int, now: float, *, alone: bool) -> None:
         """It is asked for on a fresh connection.

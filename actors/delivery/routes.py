@@ -8,6 +8,7 @@ from typing import Final
 from attrs import define, field
 
 from actors.book import BookSync, LocalBook
+from actors.delivery.aside import Aside
 from actors.delivery.booked import BookRoute
 from actors.delivery.line import Hole
 from actors.delivery.numbered import NumberedRoute
@@ -44,6 +45,8 @@ class Routes:
     _routes: dict[Subscription, Route] = field(init=False, factory=dict)
     _confirmed: dict[Subscription, float] = field(init=False, factory=dict)
     """{subscription: when the newest connection confirmed it}"""
+    _aside: Aside = field(init=False, factory=Aside)
+    """Those that the exchange refuses: neither watched nor asked for, until it is time."""
     _poll_weight: int | None = field(init=False, default=None)
     _past: tuple[int, int] = field(init=False, default=(0, 0))
     """Duplicates and gaps of routes that are gone."""
@@ -62,13 +65,14 @@ class Routes:
     @property
     def duplicates(self) -> int:
         """Events that came again, and were dropped."""
-        again = sum(route.line.duplicates for route in self if isinstance(route, NumberedRoute))
-        return self._past[0] + again + sum(route.duplicates for route in self)
+        known = (*self, *self._aside)
+        again = sum(route.line.duplicates for route in known if isinstance(route, NumberedRoute))
+        return self._past[0] + again + sum(route.duplicates for route in known)
 
     @property
     def gaps(self) -> int:
         """Holes that nobody filled."""
-        return self._past[1] + sum(route.gaps for route in self)
+        return self._past[1] + sum(route.gaps for route in (*self, *self._aside))
 
     @property
     def poll_weight(self) -> int:
@@ -90,12 +94,17 @@ class Routes:
     def set(self, subscriptions: Sequence[Subscription], now: float, reason: str) -> tuple[Sequence[Route], Sequence[Route]]:
         """Have these and no others; which are new, and which are gone, for this reason."""
         gone = [route for wanted, route in self._routes.items() if wanted not in subscriptions]
-        new = [self._new(wanted, now) for wanted in dict.fromkeys(subscriptions) if wanted not in self._routes]
-        for route in gone:
+        wanted_anew = {route.subscription: route for route in self._aside.back(subscriptions)}
+        new = [
+            wanted_anew.get(wanted) or self._new(wanted, now)
+            for wanted in dict.fromkeys(subscriptions)
+            if wanted not in self._routes
+        ]
+        for route in [*gone, *self._aside.drop(subscriptions)]:
             route.interrupt(reason, now)
             self.remove(route)
         for route in new:
-            self._routes[route.subscription] = route
+            self._take_in(route, now)
         self._poll_weight = None
         return new, gone
 
@@ -106,6 +115,29 @@ class Routes:
         self._routes.pop(route.subscription, None)
         self._confirmed.pop(route.subscription, None)
         self._poll_weight = None
+
+    # ---- what the exchange refuses
+
+    def refused(self, route: Route, reason: str, now: float) -> None:
+        """The exchange does not deliver it now."""
+        self._routes.pop(route.subscription, None)
+        self._confirmed.pop(route.subscription, None)
+        self._poll_weight = None
+        self._aside.put(route, now)
+        route.reject(reason, now)
+
+    def ask_again(self, now: float) -> Sequence[Route]:
+        """Those that were refused, and are to be asked for again now."""
+        due = self._aside.due(now)
+        for route in due:
+            self._take_in(route, now)
+            route.refusals = 1  # it is asked for alone: a refusal is about nothing else
+        self._poll_weight = None if due else self._poll_weight
+        return due
+
+    def _take_in(self, route: Route, now: float) -> None:
+        route.begin_anew(now)
+        self._routes[route.subscription] = route
 
     # ---- connections
 
@@ -120,6 +152,7 @@ class Routes:
         """The exchange said that these are subscribed."""
         for wanted in subscriptions:
             route = self._routes.get(wanted)
+            self._aside.delivers(wanted)
             if route is not None and number >= route.confirmed_over:
                 route.confirmed_over = number
                 self._confirmed[wanted] = now
@@ -153,7 +186,7 @@ class Routes:
 
     def cursors(self) -> dict[str, int]:
         """{subscription: the last id that was handed out}."""
-        at = {str(wanted): route.cursor() for wanted, route in self._routes.items()}
+        at = {str(route.subscription): route.cursor() for route in (*self._routes.values(), *self._aside)}
         return {wanted: number for wanted, number in at.items() if number is not None}
 
     def go_on(self, cursors: Mapping[str, int]) -> None:

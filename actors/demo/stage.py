@@ -12,9 +12,10 @@ from actors.bot_tree import bot_tree
 from actors.demo.checker import Checked, Checker
 from actors.demo.director import Director
 from actors.demo.observer import Observer
-from actors.exchange_tree import TreeOptions, exchange_tree, subscription_to
+from actors.exchange_tree import TreeOptions, exchange_tree
 from actors.exchanges.binance import Binance
 from actors.feeds import books, quotes, trades
+from actors.fleet.subscribing import subscription_to
 from actors.market import Feed
 from actors.ports import Role
 from actors.resilience import BreakerConfig

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from attrs import define, field
 
-from actors.endpoint_ranking import EndpointRanking
+from actors.fallbacks.endpoint_ranking import EndpointRanking
 
 __all__ = ["EndpointChoice"]
 

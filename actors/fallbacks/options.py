@@ -6,7 +6,7 @@ from typing import Any
 
 from attrs import Attribute, field, frozen
 
-from actors.errors.checks import number, refuse, seconds
+from actors.errors.checks import kind_of, number, refuse, seconds
 from actors.market import Feed
 from supervisor.backoff import is_number
 
@@ -52,6 +52,8 @@ class FallbackOptions:
         SpecError: a field is out of its range; says what was given, what was expected and what to type.
     """
 
+    poll: bool = field(default=True, validator=kind_of(bool, "True or False"))
+    """Poll over REST at all."""
     poll_after: float = field(default=10.0, validator=seconds(10.0))
     """Without data from a link's socket, until it is polled over REST."""
     poll_lift_after: float = field(default=10.0, validator=seconds(10.0))

@@ -95,6 +95,7 @@ from actors.protocol.streams import SetSubscriptions as SetSubscriptions
 from actors.protocol.streams import StreamOf as StreamOf
 from actors.protocol.streams import StreamStatus as StreamStatus
 from actors.protocol.streams import Subscriptions as Subscriptions
+from actors.protocol.streams import SubscriptionTo as SubscriptionTo
 from actors.protocol.streams import Tick as Tick
 from actors.protocol.streams import Unwant as Unwant
 from actors.protocol.streams import Want as Want
@@ -178,6 +179,7 @@ __all__ = [
     "StreamMessage",
     "StreamOf",
     "StreamStatus",
+    "SubscriptionTo",
     "Subscriptions",
     "Tick",
     "TradesMissing",

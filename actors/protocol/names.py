@@ -59,6 +59,7 @@ from actors.protocol.streams import (
     StreamOf,
     StreamStatus,
     Subscriptions,
+    SubscriptionTo,
     Tick,
     Unwant,
     Want,
@@ -151,6 +152,7 @@ StreamManagerMessage = (
     Want
     | Unwant
     | Subscriptions
+    | SubscriptionTo
     | StreamOf
     | FindStream
     | RestartStream

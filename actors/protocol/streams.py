@@ -22,6 +22,7 @@ __all__ = [
     "SetSubscriptions",
     "StreamOf",
     "StreamStatus",
+    "SubscriptionTo",
     "Subscriptions",
     "Tick",
     "Unwant",
@@ -123,6 +124,12 @@ class Repeat(Message, frozen=True):
 
 class Subscriptions(Request[tuple[Subscription, ...]], frozen=True):
     """All that is wanted."""
+
+
+class SubscriptionTo(Request[Subscription | str], frozen=True):
+    """What a feed's topic stands for at this exchange, by the topic's key; a text: why it stands for nothing."""
+
+    topic: str
 
 
 class StreamOf(Request[str], frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import zlib
 from collections.abc import Sequence
+from functools import cache
 from types import TracebackType
 from typing import Self
 
@@ -28,6 +29,12 @@ ROWS: Sequence[Row] = (
 
 class _TooLarge(Exception):
     pass
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates this machine trusts. Read once: it holds the loop up for tens of milliseconds, and clients are many."""
+    return ssl.create_default_context()
 
 
 @define(eq=False)
@@ -87,7 +94,7 @@ class HttpRest:
 
     async def __aenter__(self) -> Self:
         """Make the connection pool; connections are opened when they are needed. Cancellation: atomic."""
-        verify = self.ssl_context or ssl.create_default_context()
+        verify = self.ssl_context or _trusted()
         self._client, self._fresh = self._made(verify, self.connections), self._made(verify, 0)
         return self
 

@@ -20,9 +20,9 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from actors.errors import ConnectFailed
-from actors.refusals import named_wait
 from actors.transport.channel import READ_SIZE, WebSocketChannel, close_now
 from actors.transport.failures import SOCKET_ERRORS, Row, explain, public_url
+from actors.transport.refusals import named_wait
 
 __all__ = ["WebSocketTransport"]
 

@@ -10,8 +10,8 @@ import anyio
 from attrs import define, field, frozen
 
 from actors.errors import UnknownInstrument
-from actors.incident_strategies import Bounds
 from actors.incidents import IncidentKind
+from actors.incidents.strategies import Bounds
 from actors.market import Feed, InstrumentId, Subscription, split_instrument
 from actors.ports import Exchange, Rest, RestRequest, RestResponse
 from actors.protocol import STREAMS, FindStream, StreamMessage, StreamOf, TradesMissing

@@ -45,7 +45,7 @@ STREAM = StreamOptions(
     bad_frames=20,
     reconnect=Backoff(initial=0.25, maximum=2.0, reset_after=2.0),
 )
-NEVER = FallbackOptions(poll_after=1e6, cache_after=1e6)
+NEVER = FallbackOptions(poll=False, cache_after=1e6)
 """What the stream does is to be seen alone: nothing is polled, and nothing stale is said."""
 OPTIONS = TreeOptions(
     breaker=BreakerConfig(open_for=5.0, successes=1), stream=STREAM, links=LinkLimits(stable_after=3.0), fallbacks=NEVER

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from actors.feeds import books, quotes, trades
-from actors.market import Book, Disconnected, Gap, Quote, Resumed, Trade
+from actors.market import Book, Disconnected, Feed, Gap, Quote, Resumed, Trade
 from supervisor.testing import crash, kill
 from tests.actors.exchange import SUFFIXES, Bot, FakeExchange, no_answer, running, stream_of
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from actors.exchange_tree import subscription_to
 from actors.feeds import books, quotes
+from actors.fleet.subscribing import subscription_to
 from actors.health_monitor import CLOCK, EVENT_LOOP
 from actors.market import Feed
 from actors.protocol import HEALTH, HEALTH_CHANGES, STREAMS, HealthReport, Unwant, Vitals

@@ -14,7 +14,7 @@ from msgspec import structs
 from actors.exchange_tree import TreeOptions, subscription_to
 from actors.exchanges.binance import LIMITS
 from actors.feeds import books, quotes, trades
-from actors.market import Book, Disconnected, Feed, Gap, Rejected, Resumed, Subscription, Trade
+from actors.market import Book, Disconnected, Feed, Filled, Gap, Rejected, Resumed, Subscription, Trade
 from actors.ports import FrameKind, Role
 from actors.protocol import (
     CONNECTIONS,
@@ -112,8 +112,8 @@ async def test_a_hole_is_told_once_and_in_order(topic: object) -> None:
         await anyio.sleep(3.0)
         bot.exchange.transport.admit()
         await bot.delivers()
-        gap = [] if topic == quotes(BTC) else ["Gap"]
-        assert bot.words(topic) == ["data", "Disconnected", "Resumed", *gap, "data"]
+        missed = {trades(BTC): ["Filled"], quotes(BTC): [], books(BTC): ["Gap"]}
+        assert bot.words(topic) == ["data", "Disconnected", "Resumed", *missed[topic], "data"]
 
 
 async def test_a_first_attempt_that_fails_is_told_once_and_with_its_reason() -> None:
@@ -150,7 +150,7 @@ async def test_a_crash_in_an_outage_is_still_one_hole(end: Callable[[object], No
         await anyio.sleep(10.0)
         bot.exchange.transport.admit()
         await bot.delivers()
-        assert [type(marker) for marker in bot.markers(trades(BTC))] == [Disconnected, Resumed]
+        assert [type(marker) for marker in bot.markers(trades(BTC))] == [Disconnected, Resumed, Filled]
 
 
 async def test_a_first_attempt_that_fails_is_told_of_what_a_later_life_was_asked_for_too() -> None:
@@ -215,13 +215,28 @@ async def test_resumed_says_how_long_the_outage_was() -> None:
         assert 20.0 <= resumed.outage < 40.0
 
 
-async def test_a_missing_trade_is_a_gap_with_the_ids_around_it() -> None:
+async def test_a_missing_trade_is_fetched() -> None:
     async with running(feeds=[trades(BTC)]) as bot:
         bot.forget()
         bot.exchange.skip[stream_of("BTCUSDT", Feed.TRADES)] = 3
         await until(lambda: bot.markers(trades(BTC)))
+        (filled,) = bot.markers(trades(BTC))
+        assert isinstance(filled, Filled)
+        await bot.delivers()
+        ids = [trade.id for trade in bot.data(trades(BTC))]
+        assert ids == list(range(ids[0], ids[-1] + 1))
+
+
+async def test_a_missing_trade_that_cannot_be_fetched_is_a_gap_with_the_ids_around_it() -> None:
+    async with running(feeds=[trades(BTC)]) as bot:
+        bot.forget()
+        bot.exchange.answer = no_answer
+        bot.exchange.skip[stream_of("BTCUSDT", Feed.TRADES)] = 3
+        await until(lambda: bot.markers(trades(BTC)))
         (gap,) = bot.markers(trades(BTC))
-        assert (gap.before_id - gap.after_id, bot.seen[trades(BTC).key][-1].id) == (4, gap.before_id)
+        seen = bot.seen[trades(BTC).key]
+        assert isinstance(gap, Gap)
+        assert (gap.before_id - gap.after_id, seen[seen.index(gap) + 1].id) == (4, gap.before_id)
 
 
 async def test_a_repeated_trade_is_no_gap() -> None:
@@ -509,6 +524,34 @@ async def test_a_refused_subscription_is_rejected_and_its_neighbours_deliver() -
         assert len(exchange.connections) == 1
 
 
+async def test_what_the_exchange_refuses_for_a_while_comes_back_and_what_was_missed_is_filled() -> None:
+    async with running(feeds=BTC_FEEDS) as bot:
+        bot.exchange.refused = {stream_of("BTCUSDT", feed): "not now" for feed in (Feed.TRADES, Feed.BOOK)}
+        bot.exchange.abort()
+        await until(lambda: "Rejected" in bot.words(trades(BTC)) and "Rejected" in bot.words(books(BTC)))
+        bot.exchange.refused.clear()
+        await bot.delivers(within=15.0)
+        words = bot.words(trades(BTC))
+        assert words[words.index("Rejected") :] == ["Rejected", "Resumed", "Filled", "data"]
+        assert steady([trade.id for trade in bot.data(trades(BTC))])
+        assert len(bot.exchange.connections) == 2
+
+
+async def test_what_stays_refused_is_asked_for_more_and_more_seldom() -> None:
+    name = stream_of("BTCUSDT", Feed.QUOTES)
+    exchange = FakeExchange(refused={name: "no such stream"})
+    async with running(exchange, feeds=BTC_FEEDS, wait=False) as bot:
+        await bot.delivers(trades(BTC), books(BTC))
+        (connection,) = exchange.connections
+        alone = [at for at, kind, what in connection.received if kind is FrameKind.TEXT and what["params"] == [name]]
+        assert len(alone) == 1
+        await anyio.sleep(1_000.0)
+        asked = [at for at, kind, what in connection.received if kind is FrameKind.TEXT and what["params"] == [name]]
+        pauses = [later - earlier for earlier, later in itertools.pairwise(asked)]
+        assert pauses == pytest.approx([10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0], abs=2.0)
+        assert len(exchange.connections) == 1
+
+
 async def test_a_request_that_is_refused_once_is_made_again() -> None:
     name = stream_of("BTCUSDT", Feed.TRADES)
     exchange = FakeExchange(refused_once={name})
@@ -601,8 +644,7 @@ async def test_an_endpoint_that_comes_into_force_during_a_dial_is_tried_as_soon_
     async with running(exchange, feeds=[trades(BTC)], options=slow, wait=False) as bot:
         await anyio.sleep(5.0)
         bot.venue.ref(CONNECTIONS).tell(UseEndpoints(Role.STREAM, ("stream-2",)))
-        await until(lambda: len(exchange.transport.dials) == 2, within=15.5)
-        assert exchange.transport.dials[1].url == "wss://two/stream"
+        await until(lambda: len(exchange.transport.dials) == 2, within=15.5)  # and not after the 30 s of the schedule
 
 
 async def test_a_stream_that_gives_up_says_where_without_what_is_secret() -> None:

@@ -68,6 +68,7 @@ WRONG: list[Row] = [
     (TreeOptions, "TreeOptions.links", "links", None, "links=LinkLimits()"),
     (TreeOptions, "TreeOptions.stream", "stream", BreakerConfig(), "stream=StreamOptions()"),
     (TreeOptions, "TreeOptions.stream", "stream", None, "stream=StreamOptions()"),
+    (TreeOptions, "TreeOptions.incidents", "incidents", 5, "incidents=BookLimits()"),
     (TreeOptions, "TreeOptions.intensity", "intensity", 5, "intensity=Intensity()"),
     (TreeOptions, "TreeOptions.intensity", "intensity", None, "intensity=Intensity()"),
     *[(TreeOptions, "TreeOptions.health_ttl", "health_ttl", value, "health_ttl=10.0") for value in [*NO_SECONDS, 0.5, 1.0]],

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import logging
+import ssl
 import tracemalloc
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
+from unittest.mock import Mock
 
 import anyio
 import pytest
@@ -279,3 +281,13 @@ class TestHttpRest(RestContract):
             pass
         with pytest.raises(RuntimeError, match="async with HttpRest"):
             await rest.get("http://127.0.0.1", RestRequest("/"))
+
+    async def test_the_certificates_of_the_machine_are_read_once_however_many_clients_there_are(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Reading them blocks the loop for tens of milliseconds, and every recovery has a client of its own.
+        monkeypatch.setattr("actors.transport.rest.ssl.create_default_context", read := Mock(wraps=ssl.create_default_context))
+        for _ in range(3):
+            async with HttpRest():
+                pass
+        assert read.call_count <= 1

@@ -77,6 +77,37 @@ def test_who_is_polled_is_told_so_and_told_when_the_stream_is_back() -> None:
     assert changes == [Source.POLLING, Source.STREAM]
 
 
+def test_a_poll_that_begins_with_what_is_known_says_that_it_polls_and_delivers_the_rest() -> None:
+    heard = Heard()
+    route = heard.route()
+    route.take([quote(5)], 1, 1.0)
+    route.lost("gone", 2.0)
+    route.take([quote(4), quote(6)], POLLED, 3.0)
+    route.take([quote(4), quote(7)], POLLED, 4.0)
+    assert heard.words == ["Resumed", 5, "Disconnected", "Resumed", "SourceChanged", 6, 7]
+
+
+def test_a_poll_that_brings_nothing_new_says_that_all_is_as_it_was() -> None:
+    heard = Heard()
+    route = heard.route()
+    route.take([quote(5)], 1, 1.0)
+    route.lost("gone", 2.0)
+    route.take([quote(5)], POLLED, 3.0)
+    route.take([quote(6)], POLLED, 4.0)
+    route.take([quote(7)], 2, 5.0)
+    assert heard.words == ["Resumed", 5, "Disconnected", "Resumed", "SourceChanged", 6, "SourceChanged", 7]
+
+
+def test_who_is_polled_is_not_told_of_every_attempt_to_connect() -> None:
+    heard = Heard()
+    route = heard.route()
+    route.take([quote(1)], 1, 1.0)
+    route.lost("gone", 2.0)
+    route.take([quote(5)], POLLED, 4.0)
+    route.tell("cannot connect")
+    assert heard.words == ["Resumed", 1, "Disconnected", "Resumed", "SourceChanged", 5]
+
+
 def test_a_poll_says_nothing_while_the_stream_delivers() -> None:
     heard = Heard()
     route = heard.route()

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.endpoint_ranking import EndpointRanking
 from actors.fallbacks import (
     Cache,
     EndpointChoice,
@@ -18,6 +17,7 @@ from actors.fallbacks import (
     SocketEvidence,
     polling_interval,
 )
+from actors.fallbacks.endpoint_ranking import EndpointRanking
 from supervisor import SpecError
 
 OPTIONS = FallbackOptions()

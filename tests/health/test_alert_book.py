@@ -3,9 +3,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.alert_book import AlertBook
 from actors.alert_rules import Alert, AlertKind, Finding
 from actors.errors import Severity
+from actors.health.alert_book import AlertBook
 
 WARNING, ERROR, CRITICAL = Severity.WARNING, Severity.ERROR, Severity.CRITICAL
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.clock_offset import ClockEstimate, ClockOffset
+from actors.health.clock_offset import ClockEstimate, ClockOffset
 
 BEGAN = 1.7e9
 

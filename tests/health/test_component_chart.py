@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from actors.analysis.forecast import Flat, NotEnoughData, Rising
-from actors.component_chart import Chart, levels_of, trend_as_data
+from actors.health.component_chart import Chart, levels_of, trend_as_data
 from actors.vitals import Health, HealthLevel, Reading, Vital
 from tests.health.test_connection_record import Counted
 

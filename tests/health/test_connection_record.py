@@ -5,7 +5,7 @@ from attrs import evolve, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.connection_record import ConnectionFigures, ConnectionRecord, Window
+from actors.health.connection_record import ConnectionFigures, ConnectionRecord, Window
 
 
 @frozen

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.own_load import Backlog, LoadGauge, LoopLag, load_of
+from actors.health.own_load import Backlog, LoadGauge, LoopLag, load_of
 from supervisor import ChildSnapshot, TreeSnapshot
 
 

@@ -7,7 +7,7 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.quality import FLAWLESS, Measures, quality_of
+from actors.health.quality import FLAWLESS, Measures, quality_of
 
 amounts = st.floats(0, 1e6)
 measures = st.builds(

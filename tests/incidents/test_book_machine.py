@@ -9,8 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from actors.incident_book import IncidentBook
 from actors.incidents import BookLimits, Incident, IncidentKind, RecoveryStrategy
+from actors.incidents.book import IncidentBook
 from supervisor import Backoff
 
 LIMITS = BookLimits(

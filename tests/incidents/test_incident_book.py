@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from actors.incident_book import IncidentBook
 from actors.incidents import BookLimits, Incident, IncidentKind, RecoveryStrategy
+from actors.incidents.book import IncidentBook
 
 BOOK, TRADES, STREAM, LINK = IncidentKind.BOOK, IncidentKind.TRADES, IncidentKind.STREAM, IncidentKind.LINK
 BTC, ETH, FILL, PARKED = (BOOK, "btc"), (BOOK, "eth"), (TRADES, "btc"), (STREAM, "btc")

@@ -6,8 +6,8 @@ import pytest
 from attrs import evolve
 
 from actors.errors import BadFrame, Category, ConnectFailed, ExchangeRefused, Severity, classify
-from actors.incident_strategies import BOUNDS, USUAL, delay_of, judged_by_name, strategy_of, strength_of
 from actors.incidents import IncidentKind, RecoveryStrategy
+from actors.incidents.strategies import BOUNDS, USUAL, delay_of, judged_by_name, strategy_of, strength_of
 
 BOOK, TRADES, LINK, STREAM = IncidentKind.BOOK, IncidentKind.TRADES, IncidentKind.LINK, IncidentKind.STREAM
 IMMEDIATE, DELAYED, PROGRESSIVE, MANUAL = RecoveryStrategy

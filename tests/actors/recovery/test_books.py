@@ -9,7 +9,7 @@ import pytest
 
 from actors.incidents import IncidentKind
 from actors.ports import RestResponse
-from actors.protocol import Renew, Resubscribe, TriggerRecovery
+from actors.protocol import Incidents, Renew, Resubscribe, TriggerRecovery
 from tests.actors.recovery.stage import BTC, Stage, no_answer, ok, on_stage
 
 pytestmark = pytest.mark.anyio
@@ -109,6 +109,13 @@ async def test_a_book_that_keeps_getting_out_of_step_is_given_another_connection
         assert stage.told == []
         await returned(stage, 5)
         assert [type(one) for one in stage.told] == [Renew]
+
+
+async def test_a_book_that_is_given_another_connection_has_its_snapshot_at_once() -> None:
+    async with on_stage() as stage:
+        await returned(stage, 5)
+        (last, *_) = await stage.manager.ask(Incidents())
+        assert (last.ok, last.attempts, len(stage.asked("depth"))) == (True, 1, 5)
 
 
 async def test_an_operator_need_not_know_the_stream() -> None:

@@ -7,8 +7,7 @@ import itertools
 import anyio
 import pytest
 
-from actors import incident_book
-from actors.incidents import IncidentKind
+from actors.incidents import IncidentKind, book
 from actors.link_state import LinkPhase
 from actors.protocol import Trouble
 from supervisor.testing import crash
@@ -129,7 +128,7 @@ async def test_a_parked_stream_is_started_again() -> None:
 async def test_a_stream_that_is_parked_again_and_again_is_a_persons_at_last_and_the_pauses_grow(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(incident_book, "MOST_RETURNS", {STREAM: 2})
+    monkeypatch.setattr(book, "MOST_RETURNS", {STREAM: 2})
     async with on_stage() as stage:
         await park(stage)
         while not any("only a person" in alert.text for alert in stage.alerts):

@@ -11,8 +11,9 @@ from typing import Any
 import anyio
 import pytest
 
-from actors.exchange_tree import TreeOptions, subscription_to
+from actors.exchange_tree import TreeOptions
 from actors.feeds import books, quotes, trades
+from actors.fleet.subscribing import subscription_to
 from actors.market import Disconnected, Feed, Rejected
 from actors.ports import RestResponse
 from actors.protocol import STREAMS, Subscriptions, Unwant, Want
