@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
+from actors.delivery.cursors import Cursors
 from actors.delivery.line import Hole
 from actors.delivery.numbered import NumberedRoute
 from actors.delivery.route import Route
@@ -104,6 +105,7 @@ class Stream(Actor[StreamMessage]):
         subscriptions: what to subscribe to, until told otherwise.
         options: how patient it is.
         open_rest: makes the REST client for polling; None: it cannot poll.
+        cursors: where numbered feeds were on other streams; all of a venue share them.
     """
 
     exchange: Exchange
@@ -111,6 +113,7 @@ class Stream(Actor[StreamMessage]):
     subscriptions: tuple[Subscription, ...] = ()
     options: StreamOptions = field(factory=StreamOptions)
     open_rest: OpenRest | None = None
+    cursors: Cursors = field(factory=Cursors)
     _routes: Routes = field(init=False)
     _link: Link = field(init=False)
     _vitals: StreamVitals = field(init=False, factory=StreamVitals)
@@ -124,7 +127,7 @@ class Stream(Actor[StreamMessage]):
     async def on_start(self) -> None:
         """Recall the subscriptions and begin to connect. Does not wait for the network. Cancellation: atomic."""
         self._bad = deque(maxlen=self.options.bad_frames)
-        self._routes = Routes(self.exchange, self.options, self.publish, self._missing, self._need_snapshot)
+        self._routes = Routes(self.exchange, self.options, self.publish, self._missing, self._need_snapshot, self.cursors)
         remembered = self.recall(_Remembered)
         self._set(self.subscriptions if remembered is None else remembered.subscriptions)
         for route in self._routes:

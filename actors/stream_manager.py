@@ -18,6 +18,7 @@ from typing import Any
 
 from attrs import define, field
 
+from actors.delivery.cursors import Cursors
 from actors.errors import UnknownInstrument
 from actors.feeds import feed_topic
 from actors.fleet.fleet import Fleet
@@ -306,7 +307,8 @@ class StreamManager(Actor[StreamManagerMessage]):
     def _new_stream(self) -> Callable[[tuple[Subscription, ...]], Actor[StreamMessage]]:
         if self.start is not None:
             return self.start
-        return lambda share: Stream(self.exchange, self.transport, share, self.options, self.open_rest)
+        cursors = Cursors()
+        return lambda share: Stream(self.exchange, self.transport, share, self.options, self.open_rest, cursors)
 
     def _now(self) -> float:
         return self.context.runtime.now()

@@ -7,6 +7,7 @@ from typing import Final
 
 from attrs import define, field
 
+from actors.delivery.cursors import Cursors
 from actors.delivery.line import Hole, Line
 from actors.delivery.route import Route
 from actors.market import Filled, MarketEvent, Subscription
@@ -27,11 +28,13 @@ class NumberedRoute(Route):
         missing: asks for what a hole lacks; called again and again while it is open.
         fillable: whether the exchange can be asked for it.
         hold_for: seconds that what came after a hole is held back for it.
+        cursors: where it was, if another stream carried it before.
     """
 
     missing: Callable[[Subscription, Hole], object]
     fillable: bool
     hold_for: float
+    cursors: Cursors = field(factory=Cursors)
     line: Line = field(factory=Line)
     double: bool = field(default=False, init=False)
     """Two connections deliver."""
@@ -39,6 +42,8 @@ class NumberedRoute(Route):
     def take(self, events: Sequence[MarketEvent], source: int, now: float) -> None:
         """Hand out what continues the line; hold back what does not."""
         self.heard(source, now)
+        if self.line.last_id is None:
+            self.line.last_id = self.cursors.find(self.subscription, now)
         for event in events:
             for ready in self.line.take(event, now):
                 self.deliver(ready, source, now)

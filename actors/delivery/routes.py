@@ -10,6 +10,7 @@ from attrs import define, field
 from actors.book import BookSync, LocalBook
 from actors.delivery.aside import Aside
 from actors.delivery.booked import BookRoute
+from actors.delivery.cursors import Cursors
 from actors.delivery.line import Hole
 from actors.delivery.numbered import NumberedRoute
 from actors.delivery.pace import Pace
@@ -35,6 +36,7 @@ class Routes:
         publish: tells consumers.
         missing: asks for what a hole lacks.
         need_snapshot: says that a book is out of step.
+        cursors: where numbered feeds were on other streams.
     """
 
     exchange: Exchange
@@ -42,6 +44,7 @@ class Routes:
     publish: Publish
     missing: Callable[[Subscription, Hole], object]
     need_snapshot: Callable[[InstrumentId], object]
+    _cursors: Cursors = field(factory=Cursors)
     _routes: dict[Subscription, Route] = field(init=False, factory=dict)
     _confirmed: dict[Subscription, float] = field(init=False, factory=dict)
     """{subscription: when the newest connection confirmed it}"""
@@ -102,6 +105,7 @@ class Routes:
         ]
         for route in [*gone, *self._aside.drop(subscriptions)]:
             route.interrupt(reason, now)
+            self._cursors.leave(route.subscription, route.cursor(), now)
             self.remove(route)
         for route in new:
             self._take_in(route, now)
@@ -202,7 +206,8 @@ class Routes:
         topic = feed_topic(wanted)
         if rule.numbered:
             fillable = self.exchange.fill_request(wanted, 1, 3) is not None
-            return NumberedRoute(wanted, topic, self.publish, pace, now, self.missing, fillable, self.options.fill_within)
+            hold_for, cursors = self.options.fill_within, self._cursors
+            return NumberedRoute(wanted, topic, self.publish, pace, now, self.missing, fillable, hold_for, cursors)
         if wanted.feed is Feed.BOOK:
             in_band = self.exchange.snapshot_request(wanted.instrument) is None
             sync = BookSync(LocalBook(wanted.instrument, rule.levels), checksum=self.exchange.checksum)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from actors.delivery.cursors import Cursors
 from actors.delivery.route import DOUBLINGS, MEMORY, POLLED
 from actors.market import Disconnected, Feed, Filled, Gap, Resumed, Source, SourceChanged, Stale, Subscription
-from tests.delivery.support import BTC, Heard, quote, trade
+from tests.delivery.support import BTC, TRADES, Heard, quote, trade
 
 
 def test_a_hole_is_told_of_once_and_ended_once() -> None:
@@ -240,3 +241,24 @@ def test_a_gap_found_while_interrupted_is_said_after_resumed(fillable: bool) -> 
     route.take([trade(9)], 2, 3.0)
     route.look(20.0)
     assert heard.words == ["Resumed", 1, "Disconnected", "Resumed", "Gap", 9]
+
+
+def test_who_moves_to_another_stream_goes_on_there_where_it_was() -> None:
+    old, new, cursors = Heard(), Heard(), Cursors()
+    before, after = old.numbered(), new.numbered()
+    after.cursors = cursors
+    before.take([trade(1), trade(2)], 1, 1.0)
+    cursors.leave(TRADES, before.cursor(), 2.0)
+    after.take([trade(5)], 1, 3.0)
+    assert [(hole.after_id, hole.before_id) for hole in new.asked] == [(2, 5)]
+    after.fill([trade(3), trade(4)], 3.5, last=False)
+    assert new.words == ["Resumed", "Filled", 3, 4, 5]
+
+
+def test_where_it_was_an_hour_ago_is_of_no_use() -> None:
+    heard, cursors = Heard(), Cursors()
+    route = heard.numbered()
+    route.cursors = cursors
+    cursors.leave(TRADES, 2, 0.0)
+    route.take([trade(5)], 1, 3600.0)
+    assert heard.words == ["Resumed", 5]

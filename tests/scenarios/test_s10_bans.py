@@ -43,7 +43,7 @@ async def all_fetched(bot: Bot) -> None:
 
 
 async def test_after_a_429_no_request_is_made_until_it_is_time_and_streams_stay_open() -> None:
-    async with scene(symbols=(BTC, ETH), speed=2.0) as bot:
+    async with scene(symbols=(BTC, ETH)) as bot:
         await all_fetched(bot)
         await bot.control.ban(BAN, status=429)
         for symbol in ("BTCUSDT", "ETHUSDT"):  # their books have to be fetched anew
@@ -63,7 +63,7 @@ async def test_after_a_429_no_request_is_made_until_it_is_time_and_streams_stay_
 
 
 async def test_after_a_418_nobody_connects_or_asks_anywhere_until_it_is_time_not_even_a_manager_that_was_born_since() -> None:
-    async with scene(symbols=(BTC, ETH), speed=2.0) as bot:
+    async with scene(symbols=(BTC, ETH)) as bot:
         await all_fetched(bot)
         kept = await bot.connection_of("ethusdt@trade")
         await bot.control.ban(BAN, status=418)
@@ -90,7 +90,7 @@ async def test_after_a_418_nobody_connects_or_asks_anywhere_until_it_is_time_not
 
 async def test_a_bot_that_is_started_again_waits_for_the_end_of_the_ban_that_the_one_before_ran_into(tmp_path: Path) -> None:
     file, topics = tmp_path / "bot.db", [the(trades, BTC), the(quotes, BTC)]
-    async with simulator(symbols=(BTC,), speed=5.0) as started:
+    async with simulator(symbols=(BTC,)) as started:
         async with bot_at(started, *topics, store=SqliteStore(file)) as bot:
             await all_fetched(bot)
             await bot.control.ban(BAN, status=418)
