@@ -112,8 +112,10 @@ class RecoveryManager(Actor[RecoveryMessage]):
                 self._watch(incident, orphan)
                 continue
             self._book.interrupted(record, now)
-            if record.kind not in FOLLOWED and self.context.incarnation > 1:
-                # Of an earlier process nobody knows whether it still holds; who suffers says so.
+            again = record.kind not in FOLLOWED and self.context.incarnation > 1
+            if again or record.kind is IncidentKind.LINK:
+                # Of an earlier process nobody knows whether it still holds; who suffers says so. But a link's worker may have put
+                # in force what outlived it: the next one lifts that.
                 self._open((record.kind, record.subject), record.strategy, record.reason, 0.0, None)
         for orphan in orphans.values():
             with suppress(ChildNotFound):  # it has ended meanwhile

@@ -72,6 +72,7 @@ class _Progress(Message, frozen=True):
     spent: float
     """Seconds."""
     cursor: int | None
+    forced: bool = False
 
 
 @define(eq=False)
@@ -102,7 +103,7 @@ class RecoveryWorker(Actor[Tick | TradesMissing]):
         if kept is not None and kept.incident == self.task.id:
             self._attempts, self._began = kept.attempts, self._began - kept.spent
         self.every(BEAT, Tick())
-        self.spawn(self._work, None if kept is None or kept.incident != self.task.id else kept.cursor)
+        self.spawn(self._work, kept)
 
     async def on_stop(self, reason: ExitReason) -> None:
         """Tidy up what was cut off; after a crash the next life goes on instead. Cancellation: atomic."""
@@ -121,7 +122,7 @@ class RecoveryWorker(Actor[Tick | TradesMissing]):
                 if case is not None:
                     case.missing = message
 
-    async def _work(self, cursor: int | None) -> None:
+    async def _work(self, kept: _Progress | None) -> None:
         """Treat it. Ends the life. Cancellation: may have happened."""
         task = self.task
         async with self.open_rest() as rest:
@@ -136,10 +137,14 @@ class RecoveryWorker(Actor[Tick | TradesMissing]):
                 strength=task.strength,
                 stream=task.stream,
                 missing=task.missing,
-                cursor=cursor,
+                cursor=None if kept is None or kept.incident != task.id else kept.cursor,
+                forced=kept is not None and kept.forced,
                 keep=self._keep,
             )
             treatment = self._treatment = TREATMENTS[task.kind](case)
+            if case.forced:
+                treatment.leave(cured=False)  # what a life that crashed has left in force
+                self._keep()
             end = await self._treat(treatment)
             self.forget()
             self._treatment = None
@@ -201,8 +206,9 @@ class RecoveryWorker(Actor[Tick | TradesMissing]):
         return self.task.bounds.within - self._spent()
 
     def _keep(self) -> None:
-        cursor = None if self._case is None else self._case.cursor
-        self.remember(_Progress(self.task.id, self._attempts, self._spent(), cursor))
+        case = self._case
+        cursor, forced = (None, False) if case is None else (case.cursor, case.forced)
+        self.remember(_Progress(self.task.id, self._attempts, self._spent(), cursor, forced))
 
     def _tell(self) -> None:
         """Say by when it will have ended, at the latest."""

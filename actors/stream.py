@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from attrs import define, field
@@ -25,7 +26,8 @@ from actors.delivery.numbered import NumberedRoute
 from actors.delivery.route import Route
 from actors.delivery.routes import Routes
 from actors.delivery.watch import AskAnew, Cut, Pulse, judge, next_look
-from actors.errors import BadFrame
+from actors.errors import BadFrame, ConnectFailed
+from actors.incidents import IncidentKind
 from actors.link_state import LinkEvent
 from actors.market import InstrumentId, MarketEvent, Subscription
 from actors.ports import Ack, Delivery, Endpoint, Exchange, Frame, Heartbeat, Refusal, Role, ShutdownNotice, Transport
@@ -59,6 +61,7 @@ from actors.protocol import (
     StreamStatus,
     Tick,
     TradesMissing,
+    Trouble,
 )
 from actors.reconnection import Reconnection
 from actors.rest_gate import OpenRest
@@ -67,13 +70,15 @@ from actors.streaming.connection import LinkConnection
 from actors.streaming.counts import StreamVitals
 from actors.streaming.link import Link, LinkOptions
 from actors.streaming.poller import Poller
-from supervisor import Actor, Message
+from supervisor import Actor, Message, NoSuchActor
 
 __all__ = ["FloodOfBadFrames", "Stream"]
 
 LATE: Final = 0.5
 """Seconds after its time at which a look comes late."""
 POLICY_VIOLATION: Final = 1008
+RESTRICTED: Final = 451
+"""The HTTP status of an exchange that may not serve where we are."""
 UNWANTED: Final = "it is no longer wanted"
 CURSORS_LAST: Final = 300.0
 """Seconds after which the ids of an earlier life are of no use: what was missed since is more than anyone would fill."""
@@ -212,7 +217,7 @@ class Stream(Actor[StreamMessage]):
         self.remember(_Remembered(tuple(subscriptions)))
         for connection in self._delivering():
             self._say(connection, connection.session.unsubscribe([route.subscription for route in gone]))
-            self._say(connection, connection.session.subscribe([route.subscription for route in new]))
+            self._subscribe(connection, [route.subscription for route in new])
 
     def _delivering(self) -> list[LinkConnection]:
         link = getattr(self, "_link", None)
@@ -226,14 +231,20 @@ class Stream(Actor[StreamMessage]):
         """Subscribe these anew, and nothing else."""
         wanted = [route.subscription for route in routes]
         self._say(connection, connection.session.unsubscribe(wanted))
-        self._say(connection, connection.session.subscribe(wanted))
+        self._subscribe(connection, wanted)
+
+    def _subscribe(self, connection: LinkConnection, wanted: Sequence[Subscription]) -> None:
+        frames = connection.session.subscribe(wanted)
+        if frames:
+            self._routes.asked(wanted, connection.number, self._now())
+            self._say(connection, frames)
 
     # ---- what the link says
 
     def link_up(self, connection: LinkConnection, *, alone: bool) -> None:
         """A fresh connection: ask for everything."""
         self._routes.connected(connection.number, self._now(), alone=alone)
-        self._say(connection, connection.session.subscribe(list(self._routes.subscriptions)))
+        self._subscribe(connection, self._routes.subscriptions)
         if alone:
             self._report(LinkEvent.CONNECTED, connection.endpoint)
         self._look_soon()
@@ -246,11 +257,15 @@ class Stream(Actor[StreamMessage]):
         """One connection is left: what is missing now will not come over the other."""
         self._routes.hand_over_ended()
 
-    def link_refused(self, endpoint: Endpoint, reason: str) -> None:
+    def link_refused(self, endpoint: Endpoint, error: ConnectFailed) -> None:
         """An attempt failed: who has not heard it yet must not wait for data in silence."""
         for route in self._routes:
-            route.tell(f"cannot connect: {reason}")
+            route.tell(f"cannot connect: {error.reason}")
         self._report(LinkEvent.REFUSED, endpoint)
+        if error.status == RESTRICTED:
+            # No endpoint and no waiting cures where we are.
+            trouble = Trouble(IncidentKind.ENDPOINT, endpoint.name, error.reason, str(error.status))
+            self.lookup(RECOVERY).tell(trouble)
 
     def link_waits(self, until: float, reason: str) -> None:
         """There is no lease."""
@@ -293,6 +308,8 @@ class Stream(Actor[StreamMessage]):
             self.context.log.warning("the exchange announced a shutdown", endpoint=connection.endpoint.name)
             if connection is self._link.serving:
                 self._link.renew("the exchange announced that it will close the connection")
+            else:
+                connection.leave("the exchange announced that it will close it")  # a spare, or one that was about to serve
 
     def _refused(self, connection: LinkConnection, refusal: Refusal) -> None:
         """One bad subscription has a whole request refused, so each is asked for once more, alone."""
@@ -317,7 +334,15 @@ class Stream(Actor[StreamMessage]):
         again = [] if self._link.serving is None else [route.subscription for route in self._routes.ask_again(now)]
         for connection in self._delivering() if again else ():
             for wanted in again:
-                self._say(connection, connection.session.subscribe([wanted]))  # each alone: one that is bad spoils a request
+                self._subscribe(connection, [wanted])  # each alone: one that is bad spoils a request
+
+    def _ask_the_unanswered(self, now: float) -> None:
+        """A request that got lost is made again."""
+        serving = self._link.serving
+        unanswered = [] if serving is None else self._routes.unanswered(serving.number, now)
+        if serving is not None and unanswered:
+            self.context.log.warning("not confirmed", subscriptions=len(unanswered), first=str(unanswered[0].subscription))
+            self._ask_anew(serving, unanswered)
 
     # ---- looking after itself
 
@@ -333,13 +358,15 @@ class Stream(Actor[StreamMessage]):
         for route in self._routes:
             route.look(now)
         self._ask_again(now)
+        self._ask_the_unanswered(now)
         self._keep_cursors()
         self.lookup(HEALTH).tell(self._vitals.report(self._name, self.context, self._link, self._routes, now))
         self._look_soon()
 
     def _look_soon(self) -> None:
         now = self._now()
-        due = now + next_look(self._routes, now, self.options.beat)
+        # Without a connection there is nothing to look at; and who is quiet then would be looked at ten times a second.
+        due = now + (self.options.beat if self._link.serving is None else next_look(self._routes, now, self.options.beat))
         if self._looks_at <= due:
             return  # one comes before that: set anew at every beat, it would never come
         self._looks_at = due
@@ -391,10 +418,14 @@ class Stream(Actor[StreamMessage]):
     # ---- holes and books
 
     def _missing(self, subscription: Subscription, hole: Hole) -> None:
-        self.lookup(RECOVERY).tell(TradesMissing(subscription, hole.after_id, hole.before_id, self.context.ref))
+        self._tell_recovery(TradesMissing(subscription, hole.after_id, hole.before_id, self.context.ref))
 
     def _need_snapshot(self, instrument: InstrumentId) -> None:
-        self.lookup(RECOVERY).tell(BookIncident(instrument, self.context.ref))
+        self._tell_recovery(BookIncident(instrument, self.context.ref))
+
+    def _tell_recovery(self, incident: TradesMissing | BookIncident) -> None:
+        with suppress(NoSuchActor):  # where streams are many, it starts seconds after the first; and this is said at each beat
+            self.lookup(RECOVERY).tell(incident)
 
     def _keep_cursors(self) -> None:
         ids = self._routes.cursors()

@@ -63,6 +63,9 @@ MOST_REJECTED = 1_000
 SAID_FOR = 15.0
 """Seconds after which a fallback that was not said again is over."""
 
+_AboutStreams = Ref[StreamMessage] | Subscription | SpecError | UnknownInstrument | str | bool | None
+"""What is answered about the streams."""
+
 
 class _Remembered(Message, frozen=True):
     tree: str
@@ -133,20 +136,18 @@ class StreamManager(Actor[StreamManagerMessage]):
         self.every(REPEAT_EVERY, Repeat())
         self.spawn(self._symbols.keep)
 
-    async def receive(
-        self, message: StreamManagerMessage
-    ) -> tuple[Rejected, ...] | tuple[Subscription, ...] | Ref[StreamMessage] | Subscription | str | bool | None:
+    async def receive(self, message: StreamManagerMessage) -> tuple[Rejected, ...] | tuple[Subscription, ...] | _AboutStreams:
         """Change what is wanted, or say what is. Cancellation: may have happened."""
         match message:
-            case Want(subscriptions, holder):
+            case Want(subscriptions, holder, by):
                 if self._symbols.lacks(subscriptions):
                     await self._symbols.refresh()
-                rejected = self._want(subscriptions, holder)
+                rejected = self._want(subscriptions, holder, by)
                 await self._reconcile()
                 return rejected
-            case Unwant(subscriptions, holder):
+            case Unwant(subscriptions, holder, by):
                 for subscription in subscriptions:
-                    self._wants.let_go(subscription, "" if holder is None else holder.path)
+                    self._wants.let_go(subscription, by if holder is None else holder.path)
                 await self._changed()
             case Gone(ref):
                 self._watched.pop(ref.path, None)
@@ -170,9 +171,7 @@ class StreamManager(Actor[StreamManagerMessage]):
                 pass  # a wanter's place lives on, and so does what it wants
         return None
 
-    async def _about_streams(
-        self, request: StreamOf | FindStream | RestartStream | SubscriptionTo
-    ) -> Ref[StreamMessage] | Subscription | str | bool | None:
+    async def _about_streams(self, request: StreamOf | FindStream | RestartStream | SubscriptionTo) -> _AboutStreams:
         """What others ask about the streams. Cancellation: atomic."""
         match request:
             case StreamOf(subscription):
@@ -185,7 +184,7 @@ class StreamManager(Actor[StreamManagerMessage]):
                 try:
                     return subscription_to(self.exchange, Topic(topic))
                 except (SpecError, UnknownInstrument) as error:
-                    return str(error)
+                    return error
 
     # ---- who wants what
 
@@ -194,9 +193,9 @@ class StreamManager(Actor[StreamManagerMessage]):
         """All that is wanted, and not in vain."""
         return tuple(wanted for wanted in self._wants.all if wanted not in self._rejected)
 
-    def _want(self, subscriptions: Iterable[Subscription], holder: Ref[Any] | None) -> tuple[Rejected, ...]:
+    def _want(self, subscriptions: Iterable[Subscription], holder: Ref[Any] | None, by: str) -> tuple[Rejected, ...]:
         """Take these in, and answer which the exchange does not have."""
-        path = "" if holder is None else holder.path
+        path = by if holder is None else holder.path
         if holder is not None and path not in self._watched:
             self._watched[path] = self.watch(holder)
         subscriptions = tuple(dict.fromkeys(subscriptions))

@@ -19,6 +19,7 @@ EXPECTED = {
     "07_calls_that_fail.py": "order sent 1 time: reconcile bot-17",
     "05_from_threads.py": "position: 200.0",
     "08_kraken.py": "Kraken's adapter keeps the contract",
+    "09_fault_tolerance.py": "in force: protocol BTCUSDT (an operator has put it in force)",
 }
 
 

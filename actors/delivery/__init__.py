@@ -6,5 +6,7 @@ line        numbered events in order: what is missing, what is held back for it,
 route       what consumers are told: data, and a marker for every hole
 numbered    a route of numbered events, whose holes are filled
 booked      a route of a book, kept in step
+unanswered  what was asked for, and neither confirmed nor delivered
+aside       what the exchange refuses, until it is asked for again
 watch       who is quiet for too long, and what to do about it
 """

@@ -75,6 +75,11 @@ class BookRoute(Route):
             if self.in_band:
                 self.sync.reset()  # its snapshot is on the way, and may be numbered anew
 
+    def lost(self, reason: str, now: float) -> None:
+        """Nothing flows that a snapshot could be continued by: until it does, none is asked for."""
+        super().lost(reason, now)
+        self.ready = False
+
     def look(self, now: float) -> None:
         """Say again that a snapshot is needed."""
         if self.out_of_step:

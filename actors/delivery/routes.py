@@ -15,6 +15,7 @@ from actors.delivery.line import Hole
 from actors.delivery.numbered import NumberedRoute
 from actors.delivery.pace import Pace
 from actors.delivery.route import Publish, Route
+from actors.delivery.unanswered import Unanswered
 from actors.feeds import feed_topic
 from actors.market import Feed, InstrumentId, Subscription
 from actors.ports import Exchange
@@ -48,6 +49,7 @@ class Routes:
     _routes: dict[Subscription, Route] = field(init=False, factory=dict)
     _confirmed: dict[Subscription, float] = field(init=False, factory=dict)
     """{subscription: when the newest connection confirmed it}"""
+    _unanswered: Unanswered = field(init=False, factory=Unanswered)
     _aside: Aside = field(init=False, factory=Aside)
     """Those that the exchange refuses: neither watched nor asked for, until it is time."""
     _poll_weight: int | None = field(init=False, default=None)
@@ -68,14 +70,15 @@ class Routes:
     @property
     def duplicates(self) -> int:
         """Events that came again, and were dropped."""
-        known = (*self, *self._aside)
+        known: tuple[Route, ...] = (*self, *self._aside)
         again = sum(route.line.duplicates for route in known if isinstance(route, NumberedRoute))
         return self._past[0] + again + sum(route.duplicates for route in known)
 
     @property
     def gaps(self) -> int:
         """Holes that nobody filled."""
-        return self._past[1] + sum(route.gaps for route in (*self, *self._aside))
+        known: tuple[Route, ...] = (*self, *self._aside)
+        return self._past[1] + sum(route.gaps for route in known)
 
     @property
     def poll_weight(self) -> int:
@@ -116,17 +119,19 @@ class Routes:
         """Forget one."""
         again = route.line.duplicates if isinstance(route, NumberedRoute) else 0
         self._past = (self._past[0] + route.duplicates + again, self._past[1] + route.gaps)
-        self._routes.pop(route.subscription, None)
-        self._confirmed.pop(route.subscription, None)
+        self._drop(route.subscription)
+
+    def _drop(self, subscription: Subscription) -> None:
+        self._routes.pop(subscription, None)
+        self._confirmed.pop(subscription, None)
+        self._unanswered.forget(subscription)
         self._poll_weight = None
 
     # ---- what the exchange refuses
 
     def refused(self, route: Route, reason: str, now: float) -> None:
         """The exchange does not deliver it now."""
-        self._routes.pop(route.subscription, None)
-        self._confirmed.pop(route.subscription, None)
-        self._poll_weight = None
+        self._drop(route.subscription)
         self._aside.put(route, now)
         route.reject(reason, now)
 
@@ -152,11 +157,30 @@ class Routes:
             route.hand_over(begins=not alone)
         self._confirmed.clear()
 
+    def asked(self, subscriptions: Sequence[Subscription], number: int, now: float) -> None:
+        """These were asked for over this connection."""
+        for wanted in subscriptions:
+            route = self._routes.get(wanted)
+            if route is not None:
+                self._unanswered.asked(wanted, number, route.pace.events, now)
+
+    def unanswered(self, number: int, now: float) -> Sequence[Route]:
+        """Those that are neither confirmed nor deliver, though they were asked for over this connection some time ago."""
+        found = []
+        for wanted, events in self._unanswered.due(number, now):
+            route = self._routes.get(wanted)
+            if route is None or route.pace.events > events:
+                self._unanswered.forget(wanted)
+            else:
+                found.append(route)
+        return found
+
     def confirmed(self, subscriptions: Sequence[Subscription], number: int, now: float) -> None:
         """The exchange said that these are subscribed."""
         for wanted in subscriptions:
             route = self._routes.get(wanted)
             self._aside.delivers(wanted)
+            self._unanswered.confirmed(wanted, number)
             if route is not None and number >= route.confirmed_over:
                 route.confirmed_over = number
                 self._confirmed[wanted] = now

@@ -18,7 +18,7 @@ from attrs import frozen
 
 from actors.delivery.route import Route
 
-__all__ = ["AskAnew", "Cut", "Finding", "Fine", "Pulse", "judge", "next_look"]
+__all__ = ["PINGS_MISSED", "AskAnew", "Cut", "Finding", "Fine", "Pulse", "judge", "next_look"]
 
 PINGS_MISSED: Final = 3
 """Times the interval of the exchange's pings without any: the connection is dead."""

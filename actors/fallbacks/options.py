@@ -64,6 +64,8 @@ class FallbackOptions:
     """Between two polls of a link, however light they are."""
     slowest_poll: float = field(default=15.0, validator=_check_slowest)
     """Between two polls; where it would take longer, some subscriptions are given up."""
+    slow_poll_for: float = field(default=120.0, validator=seconds(120.0))
+    """For which something has to be polled, until subscriptions are given up because it takes too long."""
     cache_after: float = field(default=5.0, validator=seconds(5.0))
     """Without data of any source, until the last known values are said again, as stale ones."""
     cache_lift_after: float = field(default=2.0, validator=seconds(2.0))

@@ -20,6 +20,7 @@ from supervisor import (
     ChildRestarting,
     ChildRunning,
     Message,
+    NoSuchActor,
     Phase,
     Ref,
     StartError,
@@ -82,7 +83,9 @@ class Fleet:
         """Ask for the recovery of streams that crashed too often. Said as often as one likes; treated once."""
         for child in self.supervisor.which_children():
             if child.phase is Phase.GAVE_UP:
-                self.actor.lookup(RECOVERY).tell(Trouble(IncidentKind.STREAM, child.id, "it crashed too often, and is parked"))
+                trouble = Trouble(IncidentKind.STREAM, child.id, "it crashed too often, and is parked")
+                with suppress(NoSuchActor):  # it starts last; and this is said again
+                    self.actor.lookup(RECOVERY).tell(trouble)
 
     async def match(
         self, streams: Mapping[str, tuple[Subscription, ...]], kept: Callable[[Subscription], bool], why: str

@@ -13,8 +13,8 @@ Rules
     3. Every incident ends: one that runs has a deadline, a manual one ends when it is no longer reported, or after a day;
        what waits runs when those before it have ended.
     4. What comes back soon after it ended is the same trouble again: each time its pause grows, and the means get stronger.
-       After a failure it always waits; after a cure from the second time on, and missing trades never, for who waits for
-       them would give up waiting.
+       After a failure it always waits; after a cure from the second time on, a book no longer than a moment the first few
+       times, and missing trades never, for who waits for them would give up waiting.
     5. What was given up is *alarmed*, until it is cured or has not been reported for a while.
 """
 
@@ -37,7 +37,7 @@ from actors.incidents.kinds import (
     RecoveryStrategy,
     RememberedIncidents,
 )
-from actors.incidents.strategies import MOST_RETURNS
+from actors.incidents.strategies import MOST_RETURNS, SOON
 
 __all__ = ["IncidentBook"]
 
@@ -156,7 +156,7 @@ class IncidentBook:
         incident.escalated = incident.escalated or not ok
         if ok:
             eager = kind is IncidentKind.TRADES or incident.returns == 0
-            pause = 0.0 if eager else limits.after_cure.delay(incident.returns, 0.5)
+            pause = 0.0 if eager else limits.after_cure.delay(max(incident.returns - SOON.get(kind, 1) + 1, 1), 0.5)
         else:
             pause = limits.for_a_person if person else limits.after_failure.delay(incident.returns + 1, 0.5)
         before = self._past.pop(incident.key, None)

@@ -18,7 +18,7 @@ from actors.errors import Action, ActorsError, Category, Classification, Severit
 from actors.incidents.kinds import IncidentKind, RecoveryStrategy
 from supervisor import Backoff
 
-__all__ = ["BOUNDS", "MOST_RETURNS", "USUAL", "Bounds", "delay_of", "judged_by_name", "strategy_of", "strength_of"]
+__all__ = ["BOUNDS", "MOST_RETURNS", "SOON", "USUAL", "Bounds", "delay_of", "judged_by_name", "strategy_of", "strength_of"]
 
 USUAL: Mapping[IncidentKind, RecoveryStrategy] = MappingProxyType(
     {
@@ -69,6 +69,11 @@ BOUNDS: Mapping[IncidentKind, Bounds] = MappingProxyType(
 
 MOST_RETURNS: Mapping[IncidentKind, int] = MappingProxyType({IncidentKind.STREAM: 5})
 """How often it may come back; from then on it is a person's. What is not here is tried for ever, with long pauses."""
+
+
+SOON: Mapping[IncidentKind, int] = MappingProxyType({IncidentKind.BOOK: 5})
+"""Returns in a row after which the pause after a cure begins to grow. While a book is out of step its consumers have none, and a
+network that loses a frame now and then is no reason to let them wait; one that loses them all the time would ask too much."""
 
 
 def judged_by_name(error: str) -> Classification | None:

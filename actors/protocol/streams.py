@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from actors.errors import UnknownInstrument
 from actors.market import BookSnapshot, InstrumentId, MarketEvent, Rejected, Subscription
-from supervisor import Message, Request
+from supervisor import Message, Request, SpecError
 
 __all__ = [
     "ApplyFill",
@@ -108,6 +109,9 @@ class Want(Request[tuple[Rejected, ...]], frozen=True):
     """The actor that wants them: its place is counted once, however often it says so, and its end gives them up. None: whoever
     it is has to say `Unwant` himself.
     """
+    by: str = ""
+    """Without a holder: a name of his own, so that he is counted once, and his `Unwant` takes nobody else's place in the count,
+    though what he said before was never heard."""
 
 
 class Unwant(Message, frozen=True):
@@ -116,6 +120,7 @@ class Unwant(Message, frozen=True):
     subscriptions: tuple[Subscription, ...]
     holder: Any = None  # Ref[Any]
     """As it was said with `Want`."""
+    by: str = ""
 
 
 class Repeat(Message, frozen=True):
@@ -126,8 +131,8 @@ class Subscriptions(Request[tuple[Subscription, ...]], frozen=True):
     """All that is wanted."""
 
 
-class SubscriptionTo(Request[Subscription | str], frozen=True):
-    """What a feed's topic stands for at this exchange, by the topic's key; a text: why it stands for nothing."""
+class SubscriptionTo(Request[Subscription | SpecError | UnknownInstrument], frozen=True):
+    """What a feed's topic stands for at this exchange, by the topic's key; an error, to be raised: it stands for nothing."""
 
     topic: str
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from email.utils import formatdate
 from pathlib import Path
 
 import anyio
 from anyio.abc import SocketAttribute, SocketStream, TaskGroup
-from attrs import define, field
+from attrs import define, evolve, field
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
@@ -140,11 +141,12 @@ class _Server:
     def _rest(self, target: str) -> HttpAnswer:
         now = time.time()
         self.hub.totals.rest_requests += 1
-        refusal = self._gatekeeper.rest(split_target(target)[0], now)
-        if refusal is not None:
-            return refusal
-        answer = self.dialect.rest(target, now)
-        return self._gatekeeper.answered(answer.status, now) or answer
+        answer = self._gatekeeper.rest(split_target(target)[0], now)
+        if answer is None:
+            said = self.dialect.rest(target, now)
+            answer = self._gatekeeper.answered(said.status, now) or said
+        # The exchange's time, as every server says it: of a candle that is polled it is all that tells how old it is.
+        return evolve(answer, headers={"Date": formatdate(self.player.time_ms() // 1000, usegmt=True), **answer.headers})
 
     async def _stream(self, number: int, stream: SocketStream, protocol: ServerProtocol, request: Request) -> None:
         address = str(stream.extra(SocketAttribute.remote_address)[0])  # noqa: S610 -- this is no Django

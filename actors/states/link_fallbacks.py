@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from attrs import define, field
@@ -13,7 +14,7 @@ from actors.ports import Limits
 from actors.protocol import LINK_CHANGES, RECOVERY, FallbackKind, LinkMoved, LinkReport, Trouble
 from actors.states.fallback_board import FallbackBoard, KeptFallback
 from actors.states.link_record import LinkRecord
-from supervisor import Actor
+from supervisor import Actor, NoSuchActor
 
 __all__ = ["LinkFallbacks"]
 
@@ -147,7 +148,8 @@ class LinkFallbacks:
         self._publish(name, record)
         reason = record.trouble(now)
         if reason:
-            self.actor.lookup(RECOVERY).tell(Trouble(IncidentKind.LINK, name, reason))
+            with suppress(NoSuchActor):  # it starts last; and this is said again
+                self.actor.lookup(RECOVERY).tell(Trouble(IncidentKind.LINK, name, reason))
 
     def _publish(self, name: str, record: LinkRecord) -> None:
         changes, record.changes = record.changes, []

@@ -34,6 +34,8 @@ class VenueRecord:
     _rest_failed: dict[str, float] = field(init=False, factory=dict)
     """{REST endpoint: when its last request failed, unless one was answered since}"""
     _banned_until: float = field(init=False, default=-math.inf)
+    _polled_since: float = field(init=False, default=math.inf)
+    """Since when something has been polled without a break."""
 
     def __attrs_post_init__(self) -> None:
         self.rate, self.partial = Rate(self.options), Partial(self.options)
@@ -66,7 +68,9 @@ class VenueRecord:
             now: the time.
         """
         burdens = [(self.pressures.worst([LOAD], now)[0], "our own load")]
-        if self.rest_answers(now):  # else nothing is polled, and fewer subscriptions would not bring REST back
+        self._polled_since = min(self._polled_since, now) if interval else math.inf
+        lasting = now - self._polled_since >= self.options.slow_poll_for  # most outages are over before it is worth it
+        if lasting and self.rest_answers(now):  # else nothing is polled, and fewer subscriptions would not bring REST back
             burdens.append((interval / self.options.slowest_poll, "polling within the REST weight"))
         if not self.rate.helps(now):
             share, kind = self.pressures.worst(SHORT, now)

@@ -20,6 +20,7 @@ import anyio
 from anyio.abc import TaskGroup
 from attrs import define, field
 
+from actors.delivery.watch import PINGS_MISSED
 from actors.errors import ConnectFailed
 from actors.ports import Endpoint, Exchange, Frame, Role, Transport
 from actors.protocol import ConnectionMessage, Denied, Lease, LeaseEnded, LeaseHeld, LeaseOutcome, Purpose, RequestLease
@@ -32,6 +33,8 @@ from supervisor.exits import classify, error_of
 
 __all__ = ["Link", "LinkListener", "LinkOptions"]
 
+SOONEST: Final = 0.05
+"""Seconds between two questions for leave at least."""
 ASK_AGAIN: Final = 1.0
 """Seconds after which a ConnectionManager that did not answer is asked again."""
 LONGEST_SLEEP: Final = 1e9
@@ -62,7 +65,7 @@ class LinkListener(Protocol):
         """A hand-over is over: one connection is left, be it the new one or the old one; `old` is the one that went."""
         ...
 
-    def link_refused(self, endpoint: Endpoint, reason: str) -> None:
+    def link_refused(self, endpoint: Endpoint, error: ConnectFailed) -> None:
         """An attempt failed, and there is no connection."""
         ...
 
@@ -214,7 +217,7 @@ class Link:
         opened = await self._dial(lease, Purpose.SERVE)
         if isinstance(opened, ConnectFailed):
             self.losses += 1
-            self.listener.link_refused(lease.endpoint, opened.reason)
+            self.listener.link_refused(lease.endpoint, opened)
             self._verdict = self.reconnection.failed(self.now(), self._random(), reason=opened.reason)
             return False
         self._serve_over(opened)
@@ -347,19 +350,20 @@ class Link:
         failures = 0
         try:
             while old is self.serving:
-                if await self._join(old, reason):
+                lease = await self._lease(Purpose.HAND_OVER)
+                if isinstance(lease, Denied):
+                    # No failure to back off from: nothing was tried, and it is said when it may be.
+                    await anyio.sleep(min(max(lease.until - self.now(), SOONEST), LONGEST_SLEEP))
+                    continue
+                if await self._join(old, lease, reason):
                     return
                 failures += 1
                 await anyio.sleep(self.options.backoff.delay(failures, self._random()))
         finally:
             self._replacing = False
 
-    async def _join(self, old: LinkConnection, reason: str) -> bool:
+    async def _join(self, old: LinkConnection, lease: Lease, reason: str) -> bool:
         """One attempt at a hand-over; True: it is done, or there is nothing to replace any more. Cancellation: atomic."""
-        lease = await self._lease(Purpose.HAND_OVER)
-        if isinstance(lease, Denied):
-            await anyio.sleep(min(max(lease.until - self.now(), 0.0), LONGEST_SLEEP))
-            return False
         new = await self._dial(lease, Purpose.HAND_OVER)
         if isinstance(new, ConnectFailed):
             return False
@@ -397,6 +401,8 @@ class Link:
         failures = 0
         while True:
             await anyio.sleep(self.options.backoff.delay(max(failures, 1), self._random()))
+            if self.spare is not None and self._is_deaf(self.spare):
+                self.spare.leave("no ping came over the spare for too long")
             if self.serving is None or self.spare is not None:
                 continue
             lease = await self._lease(Purpose.SPARE, avoid=self.serving.endpoint.name)
@@ -407,6 +413,12 @@ class Link:
             failures = failures + 1 if isinstance(opened, ConnectFailed) else 0
             if not isinstance(opened, ConnectFailed):
                 self.spare = opened
+                if self.serving is None:
+                    self.hurry()  # lost while the spare was being dialled: it need not wait for the schedule
+
+    def _is_deaf(self, spare: LinkConnection) -> bool:
+        """Nobody else looks after it: no data is to come over it."""
+        return self.now() - max(spare.opened, spare.pinged) > PINGS_MISSED * self.exchange.limits.server_ping
 
 
 def _words(error: BaseException) -> str:

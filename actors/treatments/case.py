@@ -96,8 +96,10 @@ class Case:
     """Of TRADES: the hole as it was reported last."""
     cursor: int | None = None
     """Of TRADES: the last id that is no longer missing. It survives the worker's life."""
+    forced: bool = False
+    """Of LINK: another endpoint was put in force for it, which has to be taken back. It survives the worker's life."""
     keep: Callable[[], None] = field(default=lambda: None, repr=False)
-    """Remembers the cursor."""
+    """Remembers the cursor, and what was put in force."""
     held: float = 0.0
     """Seconds that were waited for leave."""
     scope: anyio.CancelScope | None = None

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import define
-
 from actors.link_state import LinkPhase
-from actors.protocol import STATES, FallbackKind, ForceFallback, LinkStates, Renew
+from actors.protocol import STATES, FallbackKind, FallbacksInForce, ForceFallback, LinkStates, Renew
 from actors.resilience import RecoveryKind
 from actors.treatments.case import ASK_WITHIN, Means, NobodyThere, Treatment, means
 
@@ -16,11 +14,8 @@ __all__ = ["LinkTreatment"]
 DOWN = frozenset({LinkPhase.FAILING, LinkPhase.FAILED})
 
 
-@define(eq=False)
 class LinkTreatment(Treatment):
     """Its subject is the link's name, which is its stream's."""
-
-    _forced: bool = False
 
     def means(self) -> Sequence[Means]:
         """A new connection, if need be by hand-over; then the same at another endpoint."""
@@ -34,8 +29,8 @@ class LinkTreatment(Treatment):
 
     def leave(self, *, cured: bool) -> None:
         """From now on the evidence decides on the endpoint again."""
-        if self._forced:
-            self._forced = False
+        if self.case.forced:
+            self.case.forced = False
             self.case.actor.lookup(STATES).tell(ForceFallback(FallbackKind.ENDPOINT, "", None))
 
     async def _well(self) -> bool:
@@ -57,7 +52,11 @@ class LinkTreatment(Treatment):
         """Cancellation: may have happened; `leave` takes the force back."""
         if await self._well():
             return True
-        if not self._forced:
-            self._forced = True  # before the ask: one that is cut off may have been heard
-            await self.case.actor.lookup(STATES).ask(ForceFallback(FallbackKind.ENDPOINT, "", True), ASK_WITHIN)
+        states = self.case.actor.lookup(STATES)
+        in_force = await states.ask(FallbacksInForce(), ASK_WITHIN)
+        # Where another one is used already, there is nothing to force, and to take it back would take back an operator's word.
+        if not self.case.forced and not any(moved.kind is FallbackKind.ENDPOINT for moved in in_force):
+            self.case.forced = True  # before the ask: one that is cut off, or crashes, may have been heard
+            self.case.keep()
+            await states.ask(ForceFallback(FallbackKind.ENDPOINT, "", True), ASK_WITHIN)
         return await self._renew()

@@ -103,6 +103,8 @@ class Connection:
     server: MemoryServer
     streams: set[str] = field(factory=set)
     deaf: bool = False
+    half_open: bool = False
+    """Nothing comes over it any more, and nobody says so."""
     received: list[tuple[float, FrameKind, Any]] = field(factory=list)
     """(when, kind, what) of every frame of the client."""
 
@@ -138,6 +140,8 @@ class FakeExchange:
     """Symbols that are not in the list of what is traded now."""
     refused_once: set[str] = field(factory=set)
     """Streams of which the next request is refused."""
+    unheard: int = 0
+    """Of the next requests, so many get lost."""
     skip: Counter[str] = field(factory=Counter)
     """{stream: frames that get lost}"""
     deaf: bool = False
@@ -215,7 +219,7 @@ class FakeExchange:
     async def _ping(self, connection: Connection) -> None:
         for number in itertools.count():
             await anyio.sleep(self.ping_every)
-            if not connection.open:
+            if not connection.open or connection.half_open:
                 return
             connection.server.ping(str(number).encode())
 
@@ -231,6 +235,9 @@ class FakeExchange:
                 self._obey(connection, what)
 
     def _obey(self, connection: Connection, request: dict[str, Any]) -> None:
+        if self.unheard > 0:
+            self.unheard -= 1
+            return
         refused = [self.refused[name] for name in request["params"] if name in self.refused]
         once = self.refused_once.intersection(request["params"])
         self.refused_once -= once
@@ -266,7 +273,7 @@ class FakeExchange:
 
 
 def send(connection: Connection, value: object) -> None:
-    if connection.open:
+    if connection.open and not connection.half_open:
         connection.server.send(msgspec.json.encode(value).decode())
 
 

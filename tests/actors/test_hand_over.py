@@ -79,6 +79,16 @@ async def test_a_new_connection_that_does_not_deliver_is_left_and_the_old_one_st
         assert every_trade_once(bot)
 
 
+async def test_a_hand_over_that_has_to_wait_for_leave_begins_as_soon_as_it_may() -> None:
+    paced = structs.replace(FakeExchange().limits, attempts=1, attempts_within=20.0)
+    async with running(FakeExchange(tick=0.1, limits=paced), feeds=ALL) as bot:
+        (old,) = bot.exchange.open
+        began = anyio.current_time()
+        bot.exchange.announce_shutdown()
+        await until(lambda: not old.open)
+        assert anyio.current_time() - began < 19.0, "no failure was to be slept off"
+
+
 async def test_an_old_connection_that_ends_before_the_new_one_delivers_loses_nothing_that_can_be_fetched() -> None:
     exchange = FakeExchange(tick=0.1)
     async with running(exchange, feeds=ALL) as bot:

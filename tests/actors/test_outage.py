@@ -7,6 +7,7 @@ import pytest
 from attrs import evolve
 
 from actors.feeds import trades
+from actors.resilience import BreakerConfig
 from tests.actors.exchange import OPTIONS, STREAM, FakeExchange, running, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -21,8 +22,12 @@ async def test_an_outage_of_ten_minutes_costs_no_restart_no_subscription_and_no_
     natives = [f"C{number}USDT" for number in range(STREAMS)]
     feeds = [trades(f"binance:{native[:-4]}/USDT") for native in natives]
     # A beat a second of two hundred streams would be a million messages; what they do in an outage does not depend on it.
+    breaker = BreakerConfig(open_maximum=30.0, successes=1)
     calm = evolve(
-        OPTIONS, stream=evolve(STREAM, beat=10.0, silence={}, reconnect=evolve(STREAM.reconnect, maximum=30.0)), health_ttl=60.0
+        OPTIONS,
+        breaker=breaker,
+        stream=evolve(STREAM, beat=10.0, silence={}, reconnect=evolve(STREAM.reconnect, maximum=30.0)),
+        health_ttl=60.0,
     )
     exchange = FakeExchange(natives, tick=5.0)
     async with running(exchange, feeds=feeds, options=calm) as bot:

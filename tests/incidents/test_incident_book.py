@@ -11,6 +11,7 @@ from actors.incidents.book import IncidentBook
 
 BOOK, TRADES, STREAM, LINK = IncidentKind.BOOK, IncidentKind.TRADES, IncidentKind.STREAM, IncidentKind.LINK
 BTC, ETH, FILL, PARKED = (BOOK, "btc"), (BOOK, "eth"), (TRADES, "btc"), (STREAM, "btc")
+OTHER = (LINK, "btc")
 Key = tuple[IncidentKind, str]
 
 
@@ -110,7 +111,13 @@ def test_a_failure_pauses_longer_each_time() -> None:
 
 def test_a_cure_pauses_only_from_the_second_return_on() -> None:
     book = IncidentBook()
-    assert starts(book, BTC, 0.0, lambda one, now: book.end(one, now, ok=True), 6) == [0.0, 0.5, 1.0, 2.0, 4.0, 8.0]
+    assert starts(book, OTHER, 0.0, lambda one, now: book.end(one, now, ok=True), 6) == [0.0, 0.5, 1.0, 2.0, 4.0, 8.0]
+
+
+def test_a_book_that_gets_out_of_step_again_is_cured_again_soon_the_first_times() -> None:
+    book = IncidentBook()
+    pauses = starts(book, BTC, 0.0, lambda one, now: book.end(one, now, ok=True), 9)
+    assert pauses == [0.0, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0, 4.0]
 
 
 def test_missing_trades_are_never_paused_after_a_cure() -> None:

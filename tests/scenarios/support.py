@@ -217,7 +217,7 @@ async def bot_at(
     store: Store | None = None,
     wait: bool = True,
 ) -> AsyncIterator[Bot]:
-    """A bot at a simulator that runs already, here or in its process. Entered when every feed delivers: data is all it has seen.
+    """A bot at a simulator that runs already, here or elsewhere. Entered when every feed delivers: data is all it has seen.
 
     Args:
         started: the simulator.

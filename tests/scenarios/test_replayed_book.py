@@ -11,6 +11,7 @@ import functools
 import gzip
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def recorded_tops(path: Path) -> Mapping[int, Top]:
 
 
 def _level(price: str, quantity: str) -> Level:
-    return msgspec.convert((price, quantity), Level, strict=False)
+    return Decimal(price), Decimal(quantity)
 
 
 # ---- what is done to the bot, and what its subscribers are to see of it

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
+from actors.delivery import aside
 from actors.feeds import aggregates, books, candles, mini_tickers, partial_books, quotes, tickers, trades
 from actors.market import Feed
 from tests.scenarios.support import (
@@ -91,20 +92,27 @@ async def test_what_is_confirmed_after_a_reconnect_and_not_delivered_is_asked_fo
         every_trade_once(bot.all(the(trades, ETH)))
 
 
-async def test_one_refused_subscription_does_not_take_the_others_with_it() -> None:
+async def test_one_refused_subscription_does_not_take_the_others_with_it_and_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(aside, "FIRST_PAUSE", 1.0)  # else 10 s
     options = evolve(OPTIONS, instruments_per_stream=2)
     async with scene(symbols=(BTC, ETH), options=options, speed=5.0) as bot:
-        victim = the(quotes, BTC)
+        victim = the(trades, BTC)
         others = [topic for topic in feeds_of(BTC, ETH) if topic != victim]
-        await bot.control.refuse_subscription("btcusdt@bookTicker")
+        await bot.control.refuse_subscription("btcusdt@trade")
         async with bot.outage():
             await bot.says("Disconnected")
         await bot.says("Rejected", victim)
+        assert bot.script(victim) == ["data", "Disconnected", "Rejected"]
+        await bot.control.resume()
         await bot.says("Resumed", *others)
         await bot.delivers(*others)
+        await bot.says("Resumed", victim)
+        await bot.delivers()
 
-        assert bot.script(victim) == ["data", "Disconnected", "Rejected"]
+        assert bot.script(victim) == ["data", "Disconnected", "Rejected", "Resumed", "Filled", "data"]
+        assert bot.script(the(trades, ETH)) == ["data", "Disconnected", "Resumed", "Filled", "data"]
         for symbol in (BTC, ETH):
-            assert bot.script(the(trades, symbol)) == ["data", "Disconnected", "Resumed", "Filled", "data"]
+            assert bot.script(the(quotes, symbol)) == ["data", "Disconnected", "Resumed", "data"]
             every_trade_once(bot.all(the(trades, symbol)))
-        assert bot.script(the(quotes, ETH)) == ["data", "Disconnected", "Resumed", "data"]

@@ -9,10 +9,13 @@ from itertools import pairwise
 
 import anyio
 import pytest
+from msgspec import structs
 
+from actors.exchanges.binance import LIMITS
 from actors.feeds import quotes, trades
 from actors.streaming.link import SPREAD
 from supervisor import Backoff
+from tests.actors.exchange import FakeExchange, running
 from tests.scenarios.support import (
     BTC,
     ETH,
@@ -25,7 +28,7 @@ from tests.scenarios.support import (
     until,
 )
 
-pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 LIFE = 0.8
 """Seconds that stand for the 24 hours of a connection."""
@@ -33,6 +36,7 @@ GENERATIONS = 2
 FIRST, DROPS = 0.05, 4
 
 
+@pytest.mark.real_time
 async def test_connections_that_reach_their_age_are_replaced_one_generation_after_the_other_and_nobody_notices() -> None:
     topics = [the(make, symbol) for symbol in (BTC, ETH, SOL) for make in (trades, quotes)]
     async with scene(*topics, symbols=(BTC, ETH, SOL), limits={"max_age": LIFE}) as bot:
@@ -50,12 +54,26 @@ async def test_connections_that_reach_their_age_are_replaced_one_generation_afte
         least = LIFE * 23 / 24 * (1 - SPREAD)
         assert status.totals.connections <= 3 * (2 + took / least)
         assert len(status.connections) <= 2 * 3
-        # What was opened together is not replaced together.
-        renewed = sorted(bot.dialling.opened)[3:6]
-        assert renewed[-1] - renewed[0] > 0.0005
         assert bot.restarts == {}
 
 
+async def test_connections_that_were_opened_together_are_not_replaced_together() -> None:
+    day, symbols = 600.0, [f"{name}USDT" for name in ("BTC", "ETH", "SOL", "BNB", "XRP", "ADA")]
+    exchange = FakeExchange(symbols, tick=5.0, limits=structs.replace(LIMITS, max_age=day), ping_every=19.0)
+    topics = [the(trades, f"{symbol[:3]}/USDT") for symbol in symbols]
+    async with running(exchange, feeds=topics, options=streaming(beat=5.0, settle_within=30.0)) as bot:
+        bot.forget()
+        await anyio.sleep(day)
+        opened = [dial.at for dial in exchange.transport.dials]
+
+        assert len(opened) == 2 * len(symbols)
+        assert opened[5] - opened[0] < 0.5
+        # Within the last fiftieth of a day, here 12 s; whoever replaces them all at once does so within half a second.
+        assert opened[-1] - opened[6] > 0.5
+        assert all(bot.words(topic) == ["data"] for topic in topics)
+
+
+@pytest.mark.real_time
 async def test_a_server_that_drops_each_connection_after_accepting_it_is_dialled_more_and_more_seldom() -> None:
     pauses = Backoff(initial=FIRST, maximum=30.0, jitter=0.1, reset_after=10.0)
     async with scene(symbols=(BTC,), options=streaming(reconnect=pauses), endpoints=1) as bot:

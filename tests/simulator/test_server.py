@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,16 @@ async def test_errors_of_rest_come_with_their_status_and_weight() -> None:
     assert (refused.status_code, refused.json()) == (400, {"code": -1121, "msg": "Invalid symbol."})
     assert refused.headers["X-MBX-USED-WEIGHT-1M"] == "5"
     assert unknown.status_code == 404
+
+
+async def test_every_answer_of_rest_says_the_exchanges_time() -> None:
+    async with simulator(epoch_ms=1_700_000_000_000) as running:
+        found = await get(f"{running.rest_urls[0]}/api/v3/time")
+        unknown = await get(f"{running.rest_urls[0]}/nope")
+
+    said = [parsedate_to_datetime(one.headers["Date"]).timestamp() for one in (found, unknown)]
+    assert said[0] in range(1_700_000_000, found.json()["serverTime"] // 1000 + 1)
+    assert said == sorted(said)
 
 
 @pytest.mark.parametrize("tail", ["/ws", "/ws/", "/ws/0", "/ws/1"])

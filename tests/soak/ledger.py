@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-
 from collections import deque
 
 from attrs import define, field

@@ -35,15 +35,15 @@ class Kind(StrEnum):
     BAN = "ban"
     REFUSE_SUBSCRIPTION = "refuse subscription"
     OUTAGE = "outage"
-    """An endpoint is gone with all its connections. Not in every deck."""
+    """The first endpoint is gone with all its connections. Not in every deck."""
     END = "end"
     """What lasts ends."""
 
 
 DECK = tuple(kind for kind in Kind if kind not in (Kind.OUTAGE, Kind.END))
 """All that comes once per deck."""
-OUTAGE_EVERY = 4
-"""Decks from one outage to the next; the first one has it."""
+OUTAGE_EVERY = 8
+"""Decks from one outage to the next. All connections begin at one endpoint: an outage of that costs all of them."""
 STREAMS = ("trade", "bookTicker", "depth@100ms", "aggTrade", "miniTicker")
 CODES = (1000, 1001, 1011, 1012, 1013)
 """Of closes. 1008 is left out: it says that we send too much, and a bot is right to merge its connections then."""
@@ -69,12 +69,14 @@ class Plan:
         endpoints: how many there are.
         seed: the same seed gives the same plan.
         every: seconds between two faults.
+        first_outage: the deck that has the first outage, from 0.
     """
 
     symbols: Sequence[str]
     endpoints: int = 2
     seed: int = 0
     every: float = 1.0
+    first_outage: int = 1
     _random: random.Random = field(init=False)
 
     def steps(self) -> Iterator[Step]:
@@ -83,7 +85,7 @@ class Plan:
         later: list[Step] = []
         begins, decks = 0.0, 0
         while True:
-            deck: list[Kind] = [*DECK, *([Kind.OUTAGE] if decks % OUTAGE_EVERY == 0 else [])]
+            deck: list[Kind] = [*DECK, *([Kind.OUTAGE] if decks % OUTAGE_EVERY == self.first_outage else [])]
             self._random.shuffle(deck)
             steps: list[Step] = []
             for number, kind in enumerate(deck):
@@ -130,7 +132,7 @@ class Plan:
             Kind.BAN: lambda: (faults.Ban(seconds=3.0 * self.every, status=self._random.choice((418, 429))),),
             # Only who asks for it meets the refusal: so its connection is reset.
             Kind.REFUSE_SUBSCRIPTION: lambda: (faults.RefuseSubscription(stream=stream), faults.Abort(stream=stream)),
-            Kind.OUTAGE: lambda: (faults.Refuse(endpoint=endpoint, abort=True),),
+            Kind.OUTAGE: lambda: (faults.Refuse(endpoint=1, abort=True),),
         }
         return make[kind]()
 

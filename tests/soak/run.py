@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import anyio
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 from msgspec.structs import replace
 
 from actors.bot_tree import bot_tree
@@ -23,7 +23,7 @@ from actors.market import Feed, Subscription
 from actors.protocol import CONNECTIONS, FALLBACKS, EndpointStates, FallbackKind, FallbackMoved
 from actors.simulator.config import SimulatorConfig, Started
 from actors.simulator.control import Control
-from actors.simulator.faults import Latency
+from actors.simulator.faults import Latency, Resume
 from actors.simulator.process import running_simulator
 from supervisor import ActorSpec, Mailbox, Supervisor, SupervisorError, open_supervisor
 from tests.soak.ledger import Ledger
@@ -36,7 +36,11 @@ __all__ = ["FEEDS", "SoakConfig", "soak"]
 FEEDS = (Feed.TRADES, Feed.QUOTES, Feed.BOOK, Feed.AGGREGATES, Feed.MINI_TICKER)
 ENDPOINTS = 3
 FASTER = 10.0
-"""A fault every second costs more connections than an exchange allows: here its 300 attempts are for 30 s, not for 300 s."""
+"""A fault every second costs more connections and requests than an exchange allows: here its 300 attempts are for 30 s, not for
+300 s, and its REST weight is 60,000 a minute."""
+THINNING = (FallbackKind.RATE, FallbackKind.PARTIAL)
+"""Fallbacks with which a bot does with fewer connections or subscriptions: after a ban, where its machine is too slow, where
+polling takes too long. They are held off, for what is soaked has to stay."""
 DEPTH = 100
 """Levels of a snapshot: with 5000, one costs so much weight that 200 books would take minutes to begin."""
 INSTRUMENTS_PER_CONSUMER = 20
@@ -53,26 +57,34 @@ class SoakConfig:
     connections: int = 200
     seconds: float = 600.0
     seed: int = 0
-    backend: str = "trio"
-    """Of the bot; the exchange is on asyncio."""
-    speed: float = 0.1
+    speed: float = 0.05
     """Market seconds per second."""
     every: float = 1.0
     """From one fault to the next."""
+    decks: int | None = None
+    """It ends with so many decks of the plan, should they be played sooner; None: it has no end."""
+    first_outage: int = 1
+    """The deck of the plan that has the first outage."""
     look_every: float = 5.0
     back_within: float = 60.0
     """Every subscription must have delivered something new so long after the end of the faults."""
     options: TreeOptions = field(factory=TreeOptions)
-    limits_faster: float = FASTER
-    merge: bool = False
-    """Let the bot merge connections when the exchange says that it asks too much. Then fewer are left than were to be soaked."""
+    thins: bool = False
+    """The bot may merge connections and give up subscriptions. Then fewer are left than are to be soaked."""
 
     @property
     def simulator(self) -> SimulatorConfig:
         """The exchange."""
         symbols = tuple(f"C{number:03}/USDT" for number in range(self.connections))
-        window = LIMITS.attempts_within / self.limits_faster
-        return SimulatorConfig(symbols=symbols, seed=self.seed, speed=self.speed, endpoints=ENDPOINTS, attempt_window=window)
+        return SimulatorConfig(
+            symbols=symbols,
+            seed=self.seed,
+            speed=self.speed,
+            endpoints=ENDPOINTS,
+            attempt_limit=LIMITS.attempts,
+            attempt_window=LIMITS.attempts_within / FASTER,
+            weight_limit=int(LIMITS.weight * FASTER),
+        )
 
 
 class NotBegun(RuntimeError):
@@ -108,9 +120,11 @@ class Soak:
     async def run(self, root: Supervisor) -> Counts:
         """Begin, hurt, heal, count. Cancellation: may have happened."""
         if not await self._alive(since=-1.0, within=BEGUN_WITHIN):
-            raise NotBegun(f"without any fault, {len(self._dead(-1.0))} subscriptions deliver nothing within {BEGUN_WITHIN:g} s")
-        if not self.config.merge:
-            await FaultTolerance(root).trigger_fallback(FallbackKind.RATE, on=False)
+            raise NotBegun(
+                f"without any fault, {len(self._dead(-1.0))} subscriptions deliver nothing within {BEGUN_WITHIN:g} s"
+            )
+        for fallback in () if self.config.thins else THINNING:
+            await FaultTolerance(root).trigger_fallback(fallback, on=False)
         gc.collect()
         self._began = anyio.current_time()
         self.say(f"everything delivers; {self.config.seconds:g} s of faults begin")
@@ -123,11 +137,19 @@ class Soak:
         return await self._conclude()
 
     async def _hurt(self) -> None:
-        """Fault after fault, without an end. Cancellation: may have happened."""
+        """Fault after fault, to the end of the last deck if there is one. Cancellation: may have happened."""
+        decks = 0
         natives = [symbol.replace("/", "") for symbol in self.started.symbols]
-        for step in Plan(natives, ENDPOINTS, self.config.seed, self.config.every).steps():
+        for step in self._plan(natives).steps():
             await anyio.sleep_until(self._began + step.at)
             await self._inject(step)
+            decks += step.kind is Kind.END and Resume() in step.commands
+            if decks == self.config.decks:
+                return
+
+    def _plan(self, natives: list[str]) -> Plan:
+        config = self.config
+        return Plan(natives, ENDPOINTS, config.seed, config.every, config.first_outage)
 
     async def _inject(self, step: Step) -> None:
         """Cancellation: may have happened."""
@@ -251,7 +273,11 @@ async def _shut(root: Supervisor) -> str:
         states = await root.supervisor("binance").ref(CONNECTIONS).ask(EndpointStates(), timeout=5.0)
     except SupervisorError as error:
         return str(error)
-    shut = [f"{name} {one['breaker']} {one['retry_in'] or 0:.0f} s" for name, one in states.items() if one.get("breaker", "closed") != "closed"]
+    shut = [
+        f"{name} {one['breaker']} {one['retry_in'] or 0:.0f} s"
+        for name, one in states.items()
+        if one.get("breaker", "closed") != "closed"
+    ]
     banned = [f"banned {one['banned_for']:.0f} s" for name, one in states.items() if one.get("banned_for")]
     return ", ".join([*shut, *banned])
 
@@ -265,12 +291,12 @@ def _line(sample: Sample) -> str:
 
 
 @asynccontextmanager
-async def _bot(config: SoakConfig, started: Started, ledgers: dict[Subscription, Ledger], watch: TreeWatch) -> AsyncIterator[Supervisor]:
+async def _bot(
+    config: SoakConfig, started: Started, ledgers: dict[Subscription, Ledger], watch: TreeWatch
+) -> AsyncIterator[Supervisor]:
     """The bot and its consumers. Cancellation: the tree is stopped in order."""
-    limits = replace(LIMITS, attempts_within=LIMITS.attempts_within / config.limits_faster)
-    exchange = Binance.at(
-        stream_urls=started.stream_urls, rest_urls=started.rest_urls, depth_limit=DEPTH, limits=limits
-    )
+    limits = replace(LIMITS, attempts_within=LIMITS.attempts_within / FASTER, weight=int(LIMITS.weight * FASTER))
+    exchange = Binance.at(stream_urls=started.stream_urls, rest_urls=started.rest_urls, depth_limit=DEPTH, limits=limits)
     for symbol in started.symbols:
         instrument = exchange.instrument(symbol)
         ledgers |= {Subscription(instrument, feed): Ledger(feed) for feed in FEEDS}
@@ -306,6 +332,8 @@ async def soak(config: SoakConfig, say: Callable[[str], object] = print) -> Coun
     """
     ledgers: dict[Subscription, Ledger] = {}
     watch = TreeWatch()
-    async with running_simulator(config.simulator, start_timeout=60.0) as started:
-        async with _bot(config, started, ledgers, watch) as root:
-            return await Soak(config, started, ledgers, watch, say).run(root)
+    async with (
+        running_simulator(config.simulator, start_timeout=60.0) as started,
+        _bot(config, started, ledgers, watch) as root,
+    ):
+        return await Soak(config, started, ledgers, watch, say).run(root)

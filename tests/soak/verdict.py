@@ -76,7 +76,10 @@ def verdict(counts: Counts) -> list[str]:
             (counts.gave_up, f"a restart intensity was exceeded: {'; '.join(counts.gave_up[:3])}"),
             (counts.dead, f"{len(counts.dead)} subscriptions did not come back: {'; '.join(counts.dead[:3])}"),
             (counts.open_at_end != counts.connections, _orphans(counts)),
-            (counts.served_at_end != counts.open_at_end, f"{counts.open_at_end - counts.served_at_end} connections carry nothing"),
+            (
+                counts.served_at_end != counts.open_at_end,
+                f"{counts.open_at_end - counts.served_at_end} connections carry nothing",
+            ),
             (counts.missing, f"{counts.missing} trades or aggregates are missing without a Gap"),
             (counts.duplicates, f"{counts.duplicates} events came twice"),
             (counts.out_of_place, f"{counts.out_of_place} events or markers stand where they cannot be"),
@@ -123,7 +126,7 @@ def _thirds(samples: Sequence[Sample], of: Callable[[Sample], float]) -> tuple[f
 
 
 def most_attempts(samples: Sequence[Sample], window: float) -> int:
-    """The most connections that were accepted within a window, as far as samples show: from one to another that is as far away."""
+    """The most connections that were accepted within a window, as far as samples show."""
     most = 0
     for first in samples:
         within = [sample.accepted for sample in samples if first.at <= sample.at <= first.at + window]

@@ -33,6 +33,8 @@ from actors.protocol import (
     Denial,
     Denied,
     EndpointStates,
+    FallbackMoved,
+    FallbacksInForce,
     FindStream,
     ForceFallback,
     HealthMessage,
@@ -156,6 +158,7 @@ class Stage:
     delivered: list[int] = field(factory=list)
     """Ids that filled the hole."""
     forced: list[bool | None] = field(factory=list)
+    in_force: tuple[FallbackMoved, ...] = ()
     restarts: list[float] = field(factory=list)
     alerts: list[RaiseAlert] = field(factory=list)
     ended: list[Recovered] = field(factory=list)
@@ -295,6 +298,8 @@ class FakeStates(Actor[StateMessage]):
         match message:
             case LinkStates():
                 return self.stage.phases
+            case FallbacksInForce():
+                return self.stage.in_force
             case ForceFallback(_, _, on):
                 self.stage.forced.append(on)
                 self.stage.on_force(on)

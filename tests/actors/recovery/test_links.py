@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import anyio
 import pytest
 
 from actors.incidents import IncidentKind, book
 from actors.link_state import LinkPhase
-from actors.protocol import Trouble
-from supervisor.testing import crash
+from actors.protocol import FallbackKind, FallbackMoved, Trouble
+from supervisor import MemoryStore
+from supervisor.testing import crash, kill
 from tests.actors.recovery.stage import Stage, on_stage
 
 pytestmark = pytest.mark.anyio
@@ -81,6 +85,46 @@ async def test_who_is_ended_in_the_middle_leaves_nothing_in_force() -> None:
         await stage.group.supervisor("workers").terminate_child(stage.worker())
         await anyio.sleep(0.1)
         assert stage.forced == [True, None]
+
+
+async def moved_away(stage: Stage) -> None:
+    """A worker is at it, and has another endpoint in force."""
+    failed(stage)
+    with anyio.fail_after(300.0):
+        while not stage.forced:
+            await anyio.sleep(1.0)
+    await anyio.sleep(1.0)
+
+
+@pytest.mark.parametrize("end", [crash, kill])
+@pytest.mark.parametrize("victim", ["worker", "workers"])
+async def test_what_a_worker_that_died_had_put_in_force_is_lifted_by_the_next(
+    victim: str, end: Callable[[Any], None]
+) -> None:
+    async with on_stage(store=MemoryStore()) as stage:
+        await moved_away(stage)
+        stage.phases["BTCUSDT"] = HEALTHY
+        end(stage.worker() if victim == "worker" else stage.group.child("workers"))
+        await stage.over()
+        assert stage.forced == [True, None]
+
+
+async def test_what_a_worker_of_an_earlier_process_had_put_in_force_is_lifted() -> None:
+    store = MemoryStore()
+    async with on_stage(store=store) as stage:
+        await moved_away(stage)
+        left = copy.deepcopy(store)  # it ends without tidying up
+    async with on_stage(store=left, phases={"BTCUSDT": HEALTHY}) as stage:
+        await stage.over()
+        assert stage.forced == [None]
+
+
+async def test_where_another_endpoint_is_used_already_nothing_is_forced_and_no_word_taken_back() -> None:
+    moved = FallbackMoved(FallbackKind.ENDPOINT, "", True, "an operator has put it in force", 0.0, "fake")
+    async with on_stage(in_force=(moved,)) as stage:
+        failed(stage)
+        (over,) = await stage.over()
+        assert (over.ok, over.attempts, stage.forced) == (False, 6, [])
 
 
 async def test_an_endpoint_is_probed_until_its_breaker_closes() -> None:

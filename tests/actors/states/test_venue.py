@@ -91,11 +91,13 @@ async def test_when_there_is_room_again_everything_is_brought_back() -> None:
         assert (before, here.told(PARTIAL)) == ([("", True)], [("", True), ("", False)])
 
 
-async def test_where_polling_would_be_too_slow_some_are_given_up() -> None:
-    async with bureau(weight=600, options=FallbackOptions(cache_after=1000.0)) as here:
+async def test_where_polling_would_be_too_slow_some_are_given_up_but_not_for_a_short_outage() -> None:
+    async with bureau(weight=600, options=FallbackOptions(cache_after=1000.0, slow_poll_for=120.0)) as here:
         # 150 per round, and half of 600 per minute: 30 s, twice as long as it may be.
         await here.report(DATA, LOST, weight=150)
-        await anyio.sleep(23.0)
+        await anyio.sleep(110.0)
+        assert here.told(PARTIAL) == []
+        await anyio.sleep(35.0)
         moved = (await here.in_force())["partial", ""]
         assert (len(moved.detail), moved.reason) == (
             len(WANTED) // 2,
