@@ -14,6 +14,7 @@ import logging
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any

@@ -8,6 +8,7 @@ import anyio
 from actors import (
     Binance,
     FallbackKind,
+    FallbackOptions,
     FaultTolerance,
     Resumed,
     SourceChanged,
@@ -20,10 +21,12 @@ from actors import (
     trades,
 )
 from actors.simulator import Control, SimulatorConfig, running_simulator
-from supervisor import Skipped, open_supervisor
+from supervisor import Backoff, Skipped, open_supervisor
 
 T = TypeVar("T")
-OPTIONS = TreeOptions(stream=StreamOptions(beat=0.2))  # what streams report is known a fifth of a second later
+OPTIONS = TreeOptions(  # sooner than in earnest, so that this is over sooner
+    stream=StreamOptions(beat=0.2, reconnect=Backoff(initial=0.1, maximum=1.0)), fallbacks=FallbackOptions(poll_at_least=0.2)
+)
 
 
 async def heard(events: AsyncIterator[TradeEvent | Skipped], kind: type[T]) -> T:

@@ -40,7 +40,7 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 GENERATED = {"semantics.md", "performance.md"}
 PAGES = sorted(path.name for path in DOCS.glob("*.md") if path.name not in GENERATED)
-ALTERNATIVES = {"adapters.md", "from_erlang.md", "from_asyncio.md", "reliability.md", "resilience.md"}
+ALTERNATIVES = {"adapters.md", "from_erlang.md", "from_asyncio.md", "operating.md", "reliability.md", "resilience.md"}
 """Read instead of other pages, or by those who use that part alone."""
 MOST_WORDS = 6_000
 """Half an hour at 200 words a minute, code and tables included."""

@@ -9,7 +9,7 @@ from attrs import define, field
 
 from actors.delivery.cursors import Cursors
 from actors.delivery.line import Hole, Line
-from actors.delivery.route import Route
+from actors.delivery.route import POLLED, Route
 from actors.market import Filled, MarketEvent, Subscription
 
 __all__ = ["NumberedRoute"]
@@ -40,7 +40,18 @@ class NumberedRoute(Route):
     """Two connections deliver."""
 
     def take(self, events: Sequence[MarketEvent], source: int, now: float) -> None:
-        """Hand out what continues the line; hold back what does not."""
+        """Hand out what continues the line; hold back what does not. This is the hot path."""
+        line = self.line
+        if source == self.source and len(events) == 1 and line.since is None and self.since is None and source > POLLED:
+            number = events[0].sequence
+            if line.last_id is not None and number == line.last_id + 1:
+                # As nearly always. The same as below, in fewer steps.
+                self.watched = self.last_data = now
+                self.fruitless = 0
+                self.pace.arrived(now)
+                line.last_id, self.last = number, events[0]
+                self.publish(self.topic, events[0])
+                return
         self.heard(source, now)
         if self.line.last_id is None:
             self.line.last_id = self.cursors.find(self.subscription, now)

@@ -47,6 +47,8 @@ class Routes:
     need_snapshot: Callable[[InstrumentId], object]
     _cursors: Cursors = field(factory=Cursors)
     _routes: dict[Subscription, Route] = field(init=False, factory=dict)
+    get: Callable[[Subscription], Route | None] = field(init=False)
+    """The route of a subscription: the dictionary's own method, as it is asked for every frame."""
     _confirmed: dict[Subscription, float] = field(init=False, factory=dict)
     """{subscription: when the newest connection confirmed it}"""
     _unanswered: Unanswered = field(init=False, factory=Unanswered)
@@ -55,6 +57,9 @@ class Routes:
     _poll_weight: int | None = field(init=False, default=None)
     _past: tuple[int, int] = field(init=False, default=(0, 0))
     """Duplicates and gaps of routes that are gone."""
+
+    def __attrs_post_init__(self) -> None:
+        self.get = self._routes.get
 
     def __iter__(self) -> Iterator[Route]:
         return iter(tuple(self._routes.values()))
@@ -87,10 +92,6 @@ class Routes:
             requests = [self.exchange.poll_request(wanted, None) for wanted in self._routes]
             self._poll_weight = sum(request.weight for request in requests if request is not None)
         return self._poll_weight
-
-    def get(self, subscription: Subscription) -> Route | None:
-        """The route of this subscription. This is the hot path."""
-        return self._routes.get(subscription)
 
     def book(self, instrument: InstrumentId) -> BookRoute | None:
         """The route of this instrument's book."""

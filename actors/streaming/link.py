@@ -412,9 +412,12 @@ class Link:
             opened = await self._dial(lease, Purpose.SPARE)
             failures = failures + 1 if isinstance(opened, ConnectFailed) else 0
             if not isinstance(opened, ConnectFailed):
-                self.spare = opened
-                if self.serving is None:
-                    self.hurry()  # lost while the spare was being dialled: it need not wait for the schedule
+                self._have_spare(opened)
+
+    def _have_spare(self, spare: LinkConnection) -> None:
+        self.spare = spare
+        if self.serving is None:
+            self.hurry()  # lost while the spare was being dialled: it need not wait for the schedule
 
     def _is_deaf(self, spare: LinkConnection) -> bool:
         """Nobody else looks after it: no data is to come over it."""

@@ -119,7 +119,7 @@ async def test_where_no_spare_is_tolerated_none_is_made() -> None:
 async def test_attempts_that_are_short_are_not_spent_on_spares() -> None:
     limits = structs.replace(LIMITS, attempts=4, attempts_within=300.0)
     exchange = FakeExchange(["BTCUSDT"], limits=limits)
-    async with running(exchange, feeds=ALL, options=SPARE) as bot:
+    async with running(exchange, feeds=ALL, options=SPARE):
         await anyio.sleep(20.0)
         assert len(exchange.connections) == 2
         for _ in range(2):

@@ -32,7 +32,8 @@ def lines(counts: Counts, backend: str, wrong: Sequence[str]) -> Iterator[str]:
         f"{counts.lost} lost in {counts.gaps} gaps (of books, too), {counts.fills} holes filled"
     )
     yield f"fallbacks put in force: {counts.fallbacks or 'none'}; {counts.polled} changes between stream and polling"
-    yield f"{counts.restarts} restarts {counts.restarted or ''}; {len(counts.gave_up)} given up; {counts.overflows} overflows"
+    yield f"{counts.restarts} restarts {counts.restarted or ''}; {len(counts.gave_up)} given up"
+    yield f"mailboxes that were full: {counts.overflows or 'none'}"
     back = "never" if counts.back_within is None else f"after {counts.back_within:.1f} s"
     yield f"everything back {back}; {counts.open_at_end} connections at the end"
     yield (
@@ -42,6 +43,8 @@ def lines(counts: Counts, backend: str, wrong: Sequence[str]) -> Iterator[str]:
     yield f"{counts.violations} closed for too many messages, {counts.slow_consumers} for reading too slowly"
     if counts.outages:
         yield _outages(counts.outages)
+        of_feeds = [f"{feed} {count:.0f}, {usual:.1f} s, {most:.0f} s" for feed, (count, usual, most) in counts.slowest.items()]
+        yield f"of each feed, with median and longest: {'; '.join(of_feeds)}"
     if counts.samples:
         yield _resources(counts.samples)
     for sentence in wrong:

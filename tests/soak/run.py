@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from statistics import median
 
 import anyio
 from attrs import define, field, frozen
@@ -210,12 +211,21 @@ class Soak:
             restarts=tree.restarts.total(),
             restarted=dict(tree.reasons.most_common(10)),
             gave_up=tree.gave_up,
-            overflows=tree.overflows.total(),
+            overflows=dict(tree.overflows),
+            slowest=self._slowest(),
             violations=status.totals.violations,
             slow_consumers=status.totals.slow_consumers,
             attempts_refused=status.totals.attempts_refused,
             fallbacks=dict(self.fallbacks),
         )
+
+    def _slowest(self) -> dict[str, list[float]]:
+        found: dict[str, list[float]] = {}
+        for feed in FEEDS:
+            of_feed = sorted(outage for ledger in self.ledgers.values() if ledger.feed is feed for outage in ledger.outages)
+            if of_feed:
+                found[feed.value] = [len(of_feed), median(of_feed), of_feed[-1]]
+        return found
 
     # ---- looking
 

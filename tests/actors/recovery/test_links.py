@@ -98,9 +98,7 @@ async def moved_away(stage: Stage) -> None:
 
 @pytest.mark.parametrize("end", [crash, kill])
 @pytest.mark.parametrize("victim", ["worker", "workers"])
-async def test_what_a_worker_that_died_had_put_in_force_is_lifted_by_the_next(
-    victim: str, end: Callable[[Any], None]
-) -> None:
+async def test_what_a_worker_that_died_had_put_in_force_is_lifted_by_the_next(victim: str, end: Callable[[Any], None]) -> None:
     async with on_stage(store=MemoryStore()) as stage:
         await moved_away(stage)
         stage.phases["BTCUSDT"] = HEALTHY
