@@ -10,6 +10,7 @@ it is cured or no longer reported. Who still suffers reports again, and after a 
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -69,6 +70,8 @@ __all__ = ["RecoveryManager"]
 
 LEAST_PAUSE = 0.05
 """Seconds between two looks at what is due."""
+KEEP_EVERY = 0.25
+"""Seconds between two times that all is remembered. What a crash takes with it is reported again, or its worker is found."""
 FOLLOWED = frozenset({IncidentKind.BOOK, IncidentKind.TRADES})
 """Said again at every beat of a stream, with what has to be known: of these nothing need be begun from memory."""
 
@@ -99,6 +102,8 @@ class RecoveryManager(Actor[RecoveryMessage]):
     limits: BookLimits = field(factory=BookLimits)
     _book: IncidentBook = field(init=False)
     _workers: dict[IncidentKey, _Worker] = field(init=False, factory=dict)
+    _kept: float = field(init=False, default=-math.inf)
+    """When all was remembered last."""
 
     async def on_start(self) -> None:
         """Recall what is known; adopt the workers of an earlier life, or begin anew. Cancellation: may have happened."""
@@ -113,14 +118,18 @@ class RecoveryManager(Actor[RecoveryMessage]):
                 continue
             self._book.interrupted(record, now)
             again = record.kind not in FOLLOWED and self.context.incarnation > 1
-            if again or record.kind is IncidentKind.LINK:
-                # Of an earlier process nobody knows whether it still holds; who suffers says so. But a link's worker may have put
-                # in force what outlived it: the next one lifts that.
+            if again or (record.kind is IncidentKind.LINK and record.strategy is not RecoveryStrategy.MANUAL):
+                # Of an earlier process nobody knows whether it still holds; who suffers says so. But a link's worker may have
+                # put in force what outlived it: the next one lifts that.
                 self._open((record.kind, record.subject), record.strategy, record.reason, 0.0, None)
         for orphan in orphans.values():
             with suppress(ChildNotFound):  # it has ended meanwhile
                 await self._supervisor.terminate_child(orphan)
         await self._go_on()
+
+    async def on_stop(self, reason: ExitReason) -> None:
+        """Remember what was not yet. Cancellation: atomic."""
+        self._remember(self.context.runtime.now())
 
     async def receive(self, message: RecoveryMessage) -> str | tuple[IncidentRecord, ...] | None:
         """Take reports in; see how workers end. Cancellation: may have happened."""
@@ -184,13 +193,26 @@ class RecoveryManager(Actor[RecoveryMessage]):
         """Start the workers that are due, remember, and set the time of the next look. Cancellation: may have happened."""
         now = self.context.runtime.now()
         for incident in self._book.due(now):
-            await self._start(incident)
+            # Not waited for: on a busy loop a start takes a tenth of a second, and hundreds may be reported meanwhile.
+            self.spawn(self._start, incident)
         for kind, subject in self._book.calm(now):
             self._alarm((kind, subject), f"{kind.value} {subject}: over", on=False)
-        self.remember(self._book.remembered(self.context.wall_clock))
+        self._keep(now)
         following = self._book.next_at()
         if following is not None:
             self.after(max(following - now, LEAST_PAUSE), Tick(), key="look")
+
+    def _keep(self, now: float) -> None:
+        """Remember, but not for each of hundreds in a storm: it costs as much as there are incidents."""
+        wait = self._kept + KEEP_EVERY - now
+        if wait > 0.0:
+            self.after(wait, Tick(), key="keep")
+            return
+        self._remember(now)
+
+    def _remember(self, now: float) -> None:
+        self._kept = now
+        self.remember(self._book.remembered(self.context.wall_clock))
 
     async def _start(self, incident: Incident) -> None:
         """Start its worker. Cancellation: may have happened."""

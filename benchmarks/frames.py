@@ -23,12 +23,13 @@ from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from actors.bot_tree import bot_tree
-from actors.exchange_tree import exchange_tree
+from actors.exchange_tree import TreeOptions, exchange_tree
 from actors.exchanges.binance import Binance
 from actors.exchanges.binance.streams import Decode, Envelope, decoder_of
 from actors.feeds import quotes, trades
 from actors.market import Feed, Quote, QuoteEvent, Resumed, Trade, TradeEvent
 from actors.ports import RestRequest, RestResponse
+from actors.stream_options import StreamOptions
 from actors.transport import WebSocketTransport
 from actors.transport.memory import MemoryRest
 from benchmarks.feeder import WRITE, Feeder, encode, feeder
@@ -169,7 +170,8 @@ async def _round(source: Feeder, tape: Tape, subscriber: str) -> Measured:
     # The feeder says no goodbye, so there is none to wait for.
     transport = WebSocketTransport(close_timeout=0.05)
     rest = MemoryRest(_symbols)
-    venue = exchange_tree(exchange, topics, transport=transport, open_rest=lambda: nullcontext(rest))
+    options = TreeOptions(stream=StreamOptions(fill_within=0.5))  # nothing is missing, or the case has failed
+    venue = exchange_tree(exchange, topics, transport=transport, open_rest=lambda: nullcontext(rest), options=options)
     actor = ActorSpec("reader", partial(Reader, topics, tally), mailbox=Mailbox(50_000))
     tree = bot_tree(venue, beside=[actor] if subscriber == "actor" else [])
     measured: Measured | None = None

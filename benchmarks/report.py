@@ -39,7 +39,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Crashes": ("crash",),
     "Steady state": ("steady", "fair"),
     "Topics, timers, snapshots, import": ("publish", "timer", "snapshot", "import"),
-    "Market data": ("frames", "books", "memory"),
+    "Market data": ("frames", "clients", "books", "memory"),
 }
 """Cases by heading; one that is in none of them stands under `Others`."""
 

@@ -33,7 +33,7 @@ STDERR = 2
 """The file descriptor, which is there also while something else stands in for `sys.stderr`."""
 COUNTED_ON = ("trio", "asyncio")
 """uvloop's own part is C, which is not seen, and the framework does there what it does on asyncio."""
-NOT_OURS = ("frames", "books", "memory")
+NOT_OURS = ("frames", "clients", "books", "memory")
 """Cases of the actors: they want minutes, or recorded traffic."""
 SMALL = Options(rounds=1, warming=0, scale=0.001, beside=False)
 OUTSIDE = {"crowd": evolve(SMALL, scale=0.02), "import": SMALL}

@@ -14,7 +14,7 @@ import trio
 from rich.console import Console
 
 from benchmarks import __main__ as program
-from benchmarks import books, frames, machine, memory
+from benchmarks import books, clients, frames, machine, memory
 from benchmarks.books import Course
 from benchmarks.framework import (
     asks,
@@ -117,6 +117,19 @@ def test_frames_that_do_not_arrive_are_no_figure(some: Traffic, monkeypatch: pyt
     monkeypatch.setattr(frames, "KINDS", {"trade": ("trade",)})
     with pytest.raises(CaseFailed, match="told of a hole: Gap"):
         frames.run(Options(rounds=1, limit=100))
+
+
+def test_other_clients_read_the_same_frames_as_ours(generates: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ccxt", reason="ccxt is not installed; `pip install oneforone[clients]`")
+    monkeypatch.setattr(clients, "KINDS", ("trade",))
+    monkeypatch.setattr(clients, "traffic", frames.traffic)
+    figures = clients.clients(Options(rounds=1, limit=200))
+    assert [(figure.who.partition(" ")[0], figure.loop) for figure in figures] == [
+        *(("", loop) for loop in ("trio", "asyncio")),
+        ("ccxt", "asyncio"),
+        *(("", loop) for loop in ("trio", "asyncio")),
+    ]
+    assert {figure.done for figure in figures} == {"199 generated frames"}
 
 
 def test_every_update_is_applied_to_the_book(generates: Traffic) -> None:

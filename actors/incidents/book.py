@@ -9,7 +9,8 @@
 Rules
     1. At most one incident is open per kind and subject; a further report of it is counted.
     2. No report is lost: what comes within the pause after its predecessor waits for the end of that pause, what comes while
-       all workers are busy waits in order. Only past `most_waiting` is one refused, and counted.
+       all workers are busy waits in order; of what may take minutes only some run, so that books and trades find a worker.
+       Only past `most_waiting` is one refused, and counted.
     3. Every incident ends: one that runs has a deadline, a manual one ends when it is no longer reported, or after a day;
        what waits runs when those before it have ended.
     4. What comes back soon after it ended is the same trouble again: each time its pause grows, and the means get stronger.
@@ -37,7 +38,7 @@ from actors.incidents.kinds import (
     RecoveryStrategy,
     RememberedIncidents,
 )
-from actors.incidents.strategies import MOST_RETURNS, SOON
+from actors.incidents.strategies import MOST_RETURNS, SOON, SWIFT
 
 __all__ = ["IncidentBook"]
 
@@ -120,7 +121,7 @@ class IncidentBook:
         for key, incident in list(self._waiting.items()):
             if len(self._running) >= self.limits.most_running:
                 break
-            if incident.not_before <= now:
+            if incident.not_before <= now and self._has_place(key):
                 del self._waiting[key]
                 self._begin(incident, now)
                 started.append(incident)
@@ -201,7 +202,7 @@ class IncidentBook:
         times = [self._ends_at(one) for one in (*self._running.values(), *self._manual())]
         times += [self._forgotten_at(past) for key, past in self._past.items() if past.alarmed and key not in self._open]
         if len(self._running) < self.limits.most_running:
-            times += [one.not_before for one in self._waiting.values()]
+            times += [one.not_before for key, one in self._waiting.items() if self._has_place(key)]
         return min(times, default=None)
 
     # ---- looking
@@ -237,6 +238,10 @@ class IncidentBook:
         return tuple(one.on(clock) for one in kept.open)
 
     # ---- the rest
+
+    def _has_place(self, key: IncidentKey) -> bool:
+        """Whether one of its kind may run, should there be room."""
+        return key[0] in SWIFT or sum(kind not in SWIFT for kind, _ in self._running) < self.limits.most_patient
 
     def _new(
         self,

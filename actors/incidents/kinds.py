@@ -82,6 +82,8 @@ class BookLimits:
     """How much is kept, and how patient it is. Times in seconds."""
 
     most_running: int = 16
+    most_patient: int = 8
+    """Of those that run: what may take minutes, all but books and trades. These take moments, and would wait for it."""
     most_waiting: int = 2_000
     history: int = 100
     """Closed incidents that are remembered."""

@@ -18,7 +18,18 @@ from actors.errors import Action, ActorsError, Category, Classification, Severit
 from actors.incidents.kinds import IncidentKind, RecoveryStrategy
 from supervisor import Backoff
 
-__all__ = ["BOUNDS", "MOST_RETURNS", "SOON", "USUAL", "Bounds", "delay_of", "judged_by_name", "strategy_of", "strength_of"]
+__all__ = [
+    "BOUNDS",
+    "MOST_RETURNS",
+    "SOON",
+    "SWIFT",
+    "USUAL",
+    "Bounds",
+    "delay_of",
+    "judged_by_name",
+    "strategy_of",
+    "strength_of",
+]
 
 USUAL: Mapping[IncidentKind, RecoveryStrategy] = MappingProxyType(
     {
@@ -71,9 +82,12 @@ MOST_RETURNS: Mapping[IncidentKind, int] = MappingProxyType({IncidentKind.STREAM
 """How often it may come back; from then on it is a person's. What is not here is tried for ever, with long pauses."""
 
 
+SWIFT = frozenset({IncidentKind.BOOK, IncidentKind.TRADES})
+"""A request or two each, while consumers wait."""
+
 SOON: Mapping[IncidentKind, int] = MappingProxyType({IncidentKind.BOOK: 5})
-"""Returns in a row after which the pause after a cure begins to grow. While a book is out of step its consumers have none, and a
-network that loses a frame now and then is no reason to let them wait; one that loses them all the time would ask too much."""
+"""Returns in a row until which the pause after a cure is the shortest. While a book is out of step its consumers have none, and
+a network that loses a frame now and then is no reason to let them wait; one that loses them all the time would ask too much."""
 
 
 def judged_by_name(error: str) -> Classification | None:

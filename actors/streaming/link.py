@@ -33,10 +33,10 @@ from supervisor.exits import classify, error_of
 
 __all__ = ["Link", "LinkListener", "LinkOptions"]
 
-SOONEST: Final = 0.05
-"""Seconds between two questions for leave at least."""
 ASK_AGAIN: Final = 1.0
 """Seconds after which a ConnectionManager that did not answer is asked again."""
+LEAST_WAIT: Final = 0.02
+"""Seconds between two requests for leave, whatever the answer says."""
 LONGEST_SLEEP: Final = 1e9
 """Seconds; a breaker that an operator holds open says `math.inf`, for which no loop has a timer."""
 POLICY_VIOLATION: Final = 1008
@@ -139,7 +139,8 @@ class Link:
     """Something changed since a lease was asked for last, perhaps while an attempt was on its way."""
     _last_url: str = field(init=False, default="")
     """Where the last attempt went, without what is secret."""
-    _replacing: bool = field(init=False, default=False)
+    _replacing: LinkConnection | None = field(init=False, default=None)
+    """What a hand-over is to replace; it may wait for leave longer than this one lives."""
     _random: Callable[[], float] = field(init=False, factory=lambda: random.Random().random)
 
     async def run(self) -> None:
@@ -189,8 +190,8 @@ class Link:
         """Replace the serving connection while it lives, or hurry to have one."""
         if self.serving is None:
             self.hurry()
-        elif self._group is not None and not self._replacing:
-            self._replacing = True
+        elif self._group is not None and self._replacing is not self.serving:
+            self._replacing = self.serving
             self._group.start_soon(self._replace, self.serving, reason)
 
     def tell_held(self) -> None:
@@ -212,7 +213,7 @@ class Link:
         lease = await self._lease(Purpose.SERVE)
         if isinstance(lease, Denied):
             self.listener.link_waits(lease.until, lease.reason)
-            self._verdict = BackOff(lease.until - self.now())
+            self._verdict = BackOff(self._until(lease))
             return False
         opened = await self._dial(lease, Purpose.SERVE)
         if isinstance(opened, ConnectFailed):
@@ -236,6 +237,10 @@ class Link:
                 raise ConnectFailed(self._last_url, reason)
             case Reconnect(delay) | BackOff(delay):
                 return delay
+
+    def _until(self, denied: Denied) -> float:
+        """Seconds to wait for leave. Never none at all: a time that has just come would be asked about in a loop."""
+        return min(max(denied.until - self.now(), LEAST_WAIT), LONGEST_SLEEP)
 
     async def _lease(self, purpose: Purpose, avoid: str = "") -> Lease | Denied:
         """Ask for a lease. Cancellation: atomic."""
@@ -282,6 +287,7 @@ class Link:
 
     async def _attend(self, connection: LinkConnection) -> None:
         """See a connection through, to its end. Cancellation: it is closed."""
+        reason = ""
         with anyio.CancelScope() as watching:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._renew_in_time, connection)
@@ -353,14 +359,15 @@ class Link:
                 lease = await self._lease(Purpose.HAND_OVER)
                 if isinstance(lease, Denied):
                     # No failure to back off from: nothing was tried, and it is said when it may be.
-                    await anyio.sleep(min(max(lease.until - self.now(), SOONEST), LONGEST_SLEEP))
+                    await anyio.sleep(self._until(lease))
                     continue
                 if await self._join(old, lease, reason):
                     return
                 failures += 1
                 await anyio.sleep(self.options.backoff.delay(failures, self._random()))
         finally:
-            self._replacing = False
+            if self._replacing is old:
+                self._replacing = None
 
     async def _join(self, old: LinkConnection, lease: Lease, reason: str) -> bool:
         """One attempt at a hand-over; True: it is done, or there is nothing to replace any more. Cancellation: atomic."""
@@ -407,7 +414,7 @@ class Link:
                 continue
             lease = await self._lease(Purpose.SPARE, avoid=self.serving.endpoint.name)
             if isinstance(lease, Denied):
-                await anyio.sleep(min(max(lease.until - self.now(), 0.0), LONGEST_SLEEP))
+                await anyio.sleep(self._until(lease))
                 continue
             opened = await self._dial(lease, Purpose.SPARE)
             failures = failures + 1 if isinstance(opened, ConnectFailed) else 0

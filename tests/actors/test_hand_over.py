@@ -13,7 +13,16 @@ from msgspec import structs
 from actors.feeds import books, quotes, trades
 from actors.market import Disconnected, Filled, Gap, Resumed
 from actors.ports import Limits
-from actors.protocol import CONNECTIONS, LEASES, EndpointStates, ManagerStarted, Renew, StreamStatus
+from actors.protocol import (
+    CONNECTIONS,
+    LEASES,
+    EndpointStates,
+    IsolateEndpoint,
+    ManagerStarted,
+    ReleaseEndpoint,
+    Renew,
+    StreamStatus,
+)
 from supervisor.testing import await_restart, crash, kill
 from tests.actors.exchange import OPTIONS, STREAM, Bot, FakeExchange, running, until
 
@@ -138,6 +147,25 @@ async def test_whoever_asks_for_a_renewal_gets_one_without_a_hole() -> None:
         bot.forget()
         bot.streams.child("BTCUSDT").tell(Renew("an operator wants it"))
         await until(lambda: len(bot.exchange.connections) == 2 and len(bot.exchange.open) == 1)
+        await bot.delivers()
+        assert all(bot.words(topic) == ["data"] for topic in ALL)
+
+
+async def test_a_hand_over_that_waits_for_leave_does_not_keep_the_next_connection_from_being_handed_over() -> None:
+    exchange = FakeExchange(tick=0.1)
+    async with running(exchange, feeds=ALL) as bot:
+        manager, names = bot.venue.ref(CONNECTIONS), ("stream-1", "stream-2")
+        for name in names:
+            await manager.ask(IsolateEndpoint(name))
+        exchange.announce_shutdown()
+        await anyio.sleep(0.5)  # no leave for 10 s
+        for name in names:
+            await manager.ask(ReleaseEndpoint(name))
+        exchange.abort()
+        await bot.delivers(within=2.0)
+        bot.forget()
+        exchange.announce_shutdown()
+        await until(lambda: len(exchange.connections) == 3 and len(exchange.open) == 1, within=5.0)
         await bot.delivers()
         assert all(bot.words(topic) == ["data"] for topic in ALL)
 

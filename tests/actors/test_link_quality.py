@@ -19,7 +19,7 @@ SLOW = evolve(OPTIONS, stream=evolve(STREAM, reconnect=Backoff(initial=4.0, maxi
 
 async def pause_after_a_refusal(bad_frames: int) -> float:
     """Seconds until an endpoint that refuses is dialled once more, after a minute in which so many frames were unusable."""
-    exchange = FakeExchange(stream_urls=["wss://one"])
+    exchange = FakeExchange(["BTCUSDT"], tick=1.0, stream_urls=["wss://one"])
     async with running(exchange, feeds=[trades(BTC)], options=SLOW):
         for _ in range(bad_frames):
             send(exchange.open[0], {"stream": 5})

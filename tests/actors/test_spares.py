@@ -63,7 +63,7 @@ async def test_a_spare_and_the_connection_that_die_together_are_made_anew() -> N
 
 async def test_a_spare_near_its_maximum_age_is_replaced_by_a_young_one() -> None:
     limits: Limits = structs.replace(LIMITS, max_age=100.0)
-    exchange = FakeExchange(["BTCUSDT"], limits=limits)
+    exchange = FakeExchange(["BTCUSDT"], tick=1.0, limits=limits)
     async with running(exchange, feeds=ALL, options=SPARE) as bot:
         bot.forget()
         for _ in range(5):
@@ -85,7 +85,7 @@ async def test_a_spare_that_is_made_while_the_next_connection_is_waited_for_serv
 
 
 async def test_a_spare_that_an_exchange_no_longer_pings_is_replaced() -> None:
-    exchange = FakeExchange(["BTCUSDT"])
+    exchange = FakeExchange(["BTCUSDT"], tick=1.0)
     async with running(exchange, feeds=ALL, options=SPARE) as bot:
         spare = await spare_of(exchange)
         spare.half_open = True
@@ -110,7 +110,7 @@ async def test_a_spare_whose_end_is_announced_is_replaced_as_the_connection_that
 
 
 async def test_where_no_spare_is_tolerated_none_is_made() -> None:
-    exchange = FakeExchange(["BTCUSDT"], limits=structs.replace(LIMITS, spares=False))
+    exchange = FakeExchange(["BTCUSDT"], tick=1.0, limits=structs.replace(LIMITS, spares=False))
     async with running(exchange, feeds=ALL, options=SPARE):
         await anyio.sleep(30.0)
         assert len(exchange.connections) == 1
@@ -118,7 +118,7 @@ async def test_where_no_spare_is_tolerated_none_is_made() -> None:
 
 async def test_attempts_that_are_short_are_not_spent_on_spares() -> None:
     limits = structs.replace(LIMITS, attempts=4, attempts_within=300.0)
-    exchange = FakeExchange(["BTCUSDT"], limits=limits)
+    exchange = FakeExchange(["BTCUSDT"], tick=1.0, limits=limits)
     async with running(exchange, feeds=ALL, options=SPARE):
         await anyio.sleep(20.0)
         assert len(exchange.connections) == 2

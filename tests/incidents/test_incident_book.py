@@ -342,3 +342,16 @@ def test_a_stream_that_was_a_persons_for_a_day_is_tried_again_then() -> None:
     book.end(manual, now + 60.0, ok=False, person=True)
     again = opened(book, PARKED, now + 120.0)
     assert [manual.strategy, again.strategy] == [RecoveryStrategy.MANUAL, RecoveryStrategy.IMMEDIATE]
+
+
+def test_incidents_that_take_minutes_leave_places_for_books_and_trades() -> None:
+    # Found by the soak: links that have failed took all places, and two hundred books waited for minutes.
+    book = IncidentBook(BookLimits(most_running=4, most_patient=2))
+    links = [opened(book, (LINK, str(number))) for number in range(4)]
+    swift = [opened(book, BTC), opened(book, FILL)]
+    assert book.due(0.0) == [*links[:2], *swift]
+    book.end(swift[0], 1.0, ok=True)
+    assert book.next_at() != 0.0, "a link that waits for a place of its own kind has nobody look again and again"
+    assert book.due(1.0) == []
+    book.end(links[0], 2.0, ok=True)
+    assert book.due(2.0) == [links[2]]

@@ -45,6 +45,8 @@ polling takes too long. They are held off, for what is soaked has to stay."""
 DEPTH = 100
 """Levels of a snapshot: with 5000, one costs so much weight that 200 books would take minutes to begin."""
 INSTRUMENTS_PER_CONSUMER = 20
+MANY = 500
+"""Messages in one mailbox that are worth a word."""
 BEGUN_WITHIN = 120.0
 """Seconds within which everything delivers before the first fault."""
 SETTLED_WITHIN = 30.0
@@ -155,7 +157,11 @@ class Soak:
     async def _inject(self, step: Step) -> None:
         """Cancellation: may have happened."""
         for command in step.commands:
-            await self.control.inject(command)
+            try:
+                await self.control.inject(command)
+            except ConnectFailed as error:  # both sides share a machine, and it may be busy
+                self.say(f"{step.kind.value} could not be injected: {error}")
+                return
         if step.kind is not Kind.END:
             self.faults[step.kind.value] += 1
 
@@ -249,6 +255,7 @@ class Soak:
                 await anyio.sleep(self.config.look_every)
                 continue
             rss, objects, tasks, sockets, cpu = look()
+            backlog, fullest = max((child.mailbox or 0, child.path) for _, child in root.snapshot().flat())
             sample = Sample(
                 at=anyio.current_time() - self._began,
                 rss=rss,
@@ -261,9 +268,10 @@ class Soak:
                 open=len(status.connections),
                 accepted=status.totals.connections,
                 cpu=cpu,
+                backlog=backlog,
             )
             self.samples.append(sample)
-            self.say(f"{_line(sample)}  {await _shut(root)}")
+            self.say(f"{_line(sample)}  {f'{backlog} wait for {fullest}  ' if backlog > MANY else ''}{await _shut(root)}")
             await anyio.sleep(self.config.look_every)
 
     async def _hear(self, root: Supervisor) -> None:

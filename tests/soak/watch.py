@@ -136,6 +136,8 @@ class Sample(Struct, frozen=True, kw_only=True):
     """Connections that it has accepted so far."""
     cpu: float
     """Seconds of processor time that the bot has used so far."""
+    backlog: int = 0
+    """Messages in the fullest mailbox."""
 
 
 def look() -> tuple[float, int, int, int, float]:

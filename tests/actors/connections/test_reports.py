@@ -45,9 +45,9 @@ async def test_every_outcome_is_reported() -> None:
         here.manager.tell(LeaseOutcome(asked.id, error="HTTP 502"))
         await here.settle()
         assert here.heard(EndpointReport) == [
-            EndpointReport(Role.STREAM, "stream-1", True, 0.3, ""),
-            EndpointReport(Role.STREAM, "stream-1", False, 2.0, "refused"),
-            EndpointReport(Role.REST, "rest-1", False, None, "HTTP 502"),
+            EndpointReport(Role.STREAM, "stream-1", True, 0.3, "", "binance"),
+            EndpointReport(Role.STREAM, "stream-1", False, 2.0, "refused", "binance"),
+            EndpointReport(Role.REST, "rest-1", False, None, "HTTP 502", "binance"),
         ]
 
 
