@@ -239,7 +239,11 @@ class RecoveryManager(Actor[RecoveryMessage]):
         except SupervisorError as error:
             self._close(incident, WorkerEnd(f"no worker: {error}"))
             return
-        self._watch(incident, ref)
+        if self._book.get(incident.key) is incident:
+            self._watch(incident, ref)
+            return
+        with suppress(ChildNotFound):  # its time was over before it began
+            await self._supervisor.terminate_child(ref)
 
     def _watch(self, incident: Incident, ref: Ref[Any]) -> None:
         self._workers[incident.key] = _Worker(incident, ref)

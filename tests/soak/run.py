@@ -122,12 +122,12 @@ class Soak:
 
     async def run(self, root: Supervisor) -> Counts:
         """Begin, hurt, heal, count. Cancellation: may have happened."""
+        for fallback in () if self.config.thins else THINNING:
+            await FaultTolerance(root).trigger_fallback(fallback, on=False)
         if not await self._alive(since=-1.0, within=BEGUN_WITHIN):
             raise NotBegun(
                 f"without any fault, {len(self._dead(-1.0))} subscriptions deliver nothing within {BEGUN_WITHIN:g} s"
             )
-        for fallback in () if self.config.thins else THINNING:
-            await FaultTolerance(root).trigger_fallback(fallback, on=False)
         gc.collect()
         self._began = anyio.current_time()
         self.say(f"everything delivers; {self.config.seconds:g} s of faults begin")

@@ -145,6 +145,7 @@ async def test_an_operators_word_on_what_runs_answers_its_id() -> None:
     async with on_stage(latency=5.0) as stage:
         stage.book_is_out_of_step()
         assert await stage.manager.ask(TriggerRecovery(BOOK, "fake:BTC/USDT")) == "book-1"
+        await anyio.sleep(0.1)
         assert len(stage.workers) == 1
 
 
