@@ -19,7 +19,16 @@ PHASES = (Phase.explicit, Phase.generate)
 settings.register_profile("mutants", deadline=None, derandomize=True, database=None, max_examples=25, phases=PHASES)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
+SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests marked `long` run on one loop here, so that all of them take less than five minutes, and on both in `make soak`."""
+    if not SOAK:
+        left = [item for item in items if item.get_closest_marker("long") and "trio" in item.name.partition("[")[2]]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in set(left)]
 
 
 def pytest_collection_finish() -> None:

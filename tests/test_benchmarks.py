@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -35,6 +36,8 @@ from benchmarks.framework.trees import Counter, Tick
 from benchmarks.loops import LOOPS, Gate, installed
 from benchmarks.rounds import CaseFailed, Figure, Measured, Options, Pair, Spread, interleave
 from benchmarks.traffic import Traffic, generated, traffic
+
+SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 
 pytestmark = [pytest.mark.real_time, pytest.mark.slow]
 
@@ -119,6 +122,7 @@ def test_frames_that_do_not_arrive_are_no_figure(some: Traffic, monkeypatch: pyt
         frames.run(Options(rounds=1, limit=100))
 
 
+@pytest.mark.skipif(not SOAK, reason="twenty seconds; `make soak` runs it")
 def test_other_clients_read_the_same_frames_as_ours(generates: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("ccxt", reason="ccxt is not installed; `pip install oneforone[clients]`")
     monkeypatch.setattr(clients, "KINDS", ("trade",))

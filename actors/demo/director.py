@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import anyio
@@ -43,14 +44,16 @@ class Director:
         venue: the exchange's supervisor.
         observer: what is known.
         natives: {symbol: the exchange's own name}.
-        first: the endpoint that is made to refuse.
+        streams: the stream endpoints' names, in order.
     """
 
     control: Control
     venue: Supervisor
     observer: Observer
     natives: dict[str, str]
-    first: str
+    streams: Sequence[str]
+    first: str = field(init=False, default="")
+    """The endpoint that is made to refuse."""
     phase: Phase | None = field(init=False, default=None)
     """What is going on."""
     results: list[PhaseResult] = field(init=False, factory=list)
@@ -96,7 +99,12 @@ class Director:
             case Fault.GAP:
                 await self.control.gap(phase.symbol)
             case Fault.REFUSE:
-                await self.control.refuse(1, abort=True)
+                status = await self.control.status()
+                # The one in use: after the faults before, that may be any.
+                used = Counter(connection.endpoint for connection in status.connections).most_common(1)
+                number = used[0][0] if used else 1
+                self.first = self.streams[number - 1]
+                await self.control.refuse(number, abort=True)
             case Fault.POISON:
                 streams = self.venue.supervisor("streams").supervisor("streams")
                 streams.child(self.natives[phase.symbol]).tell(POISON)
@@ -113,11 +121,11 @@ class Director:
         """What else must come of it. Cancellation: may have happened."""
         if phase.fault is Fault.REFUSE:
             await self._until(lambda: "open" in self.breaker(), IMPACT_WITHIN, "the breaker did not open")
-            await self.control.accept(1)
+            await self.control.accept()
             await self._until(lambda: self.breaker()[-1] == "closed", 3 * IMPACT_WITHIN, "the breaker did not close again")
 
     def breaker(self) -> list[str]:
-        """The states that the breaker of the first endpoint went through."""
+        """The states that the breaker of the endpoint that refused went through."""
         return [state for endpoint, state in self.observer.breakers if endpoint == self.first]
 
     def _since(self, before: dict[str, int]) -> dict[str, int]:

@@ -107,7 +107,7 @@ class Report:
             ("quotes compared with the book", f"{self.compared:,}  ({self.exact:,} at the very id)"),
             ("of these agree", f"{self.agreed:,}"),
             ("fewest compared in a phase", ", ".join(f"{symbol} {count}" for symbol, count in least.items())),
-            ("breaker of the first endpoint", " → ".join(self.breaker) or "never moved"),
+            ("breaker of the endpoint that refused", " → ".join(self.breaker) or "never moved"),
             ("events dropped", f"{self.dropped}"),
             *([("lines of the recording skipped", f"{self.skipped}, the first {self.first_skipped}")] if self.skipped else []),
             ("memory", f"{self.memory[0]:.0f} MiB after warming up, {self.memory[1]:.0f} MiB at the end"),

@@ -28,7 +28,7 @@ __all__ = ["open_stage"]
 
 # A demo of forty seconds cannot wait half a minute for a breaker: the patience is scaled down, the machines are the same.
 OPTIONS = TreeOptions(
-    breaker=BreakerConfig(open_for=2.0, successes=1),
+    breaker=BreakerConfig(failures=2, open_for=2.0, open_maximum=2.0, successes=1),
     stream=StreamOptions(
         silence={Feed.TRADES: 4.0, Feed.QUOTES: 2.0, Feed.BOOK: 2.0},
         beat=0.25,
@@ -64,10 +64,10 @@ async def open_stage(started: Started) -> AsyncIterator[Director]:
     feeds = [topic for of_symbol in topics.values() for topic in of_symbol]
     observer = Observer(names)
     natives = {symbol: exchange.instrument(symbol).native for symbol in topics}
-    first = next(endpoint.name for endpoint in exchange.endpoints if endpoint.role is Role.STREAM)
+    streams = [endpoint.name for endpoint in exchange.endpoints if endpoint.role is Role.STREAM]
     tree = bot_tree(exchange_tree(exchange, feeds, options=OPTIONS), beside=checkers)
     async with open_supervisor(tree, sinks=[observer.sink], deadline=9.0) as root, anyio.create_task_group() as group:
         observer.root = root
         group.start_soon(observer.watch)
-        yield Director(Control(started.control_url), root.supervisor("binance"), observer, natives, first)
+        yield Director(Control(started.control_url), root.supervisor("binance"), observer, natives, streams)
         group.cancel_scope.cancel()

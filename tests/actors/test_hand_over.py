@@ -130,6 +130,7 @@ async def test_a_hand_over_whose_old_connection_dies_in_the_middle_goes_on_with_
         assert every_trade_once(bot)
 
 
+@pytest.mark.long
 async def test_a_connection_is_replaced_before_it_reaches_its_maximum_age_again_and_again() -> None:
     limits: Limits = structs.replace(FakeExchange().limits, max_age=240.0)
     exchange = FakeExchange(tick=0.5, limits=limits)

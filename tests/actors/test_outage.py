@@ -10,7 +10,7 @@ from actors.feeds import trades
 from actors.resilience import BreakerConfig
 from tests.actors.exchange import OPTIONS, STREAM, FakeExchange, running, until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.long]
 
 STREAMS = 200
 GONE = 600.0

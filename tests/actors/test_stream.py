@@ -91,6 +91,7 @@ async def test_a_frozen_exchange_does_not_delay_the_word_that_data_stopped() -> 
         await bot.delivers()
 
 
+@pytest.mark.long
 async def test_an_outage_of_an_hour_costs_no_restart() -> None:
     calm = evolve(OPTIONS, stream=evolve(STREAM, beat=10.0), health_ttl=60.0)
     async with running(FakeExchange(tick=5.0), feeds=[trades(BTC)], options=calm) as bot:
@@ -302,6 +303,7 @@ async def test_each_connection_that_stays_silent_doubles_the_patience_with_the_n
         assert anyio.current_time() - stalled < 5.0
 
 
+@pytest.mark.long
 async def test_a_pair_that_does_not_trade_costs_few_connections_and_no_endpoint() -> None:
     exchange = FakeExchange(tick=5.0, muted={stream_of("BTCUSDT", Feed.TRADES)})
     feeds = [trades(BTC), *all_feeds("ETH/USDT")]
@@ -316,6 +318,7 @@ async def test_a_pair_that_does_not_trade_costs_few_connections_and_no_endpoint(
         assert [bot.words(topic) for topic in feeds[1:]] == [["data"]] * 3
 
 
+@pytest.mark.long
 async def test_disconnections_now_and_then_are_no_refusals_of_a_pair_that_does_not_trade() -> None:
     exchange = FakeExchange(muted={stream_of("BTCUSDT", Feed.TRADES)}, tick=60.0)
     async with running(exchange, feeds=[trades(BTC)], options=TreeOptions(), wait=False) as bot:
@@ -537,6 +540,7 @@ async def test_what_the_exchange_refuses_for_a_while_comes_back_and_what_was_mis
         assert len(bot.exchange.connections) == 2
 
 
+@pytest.mark.long
 async def test_what_stays_refused_is_asked_for_more_and_more_seldom() -> None:
     name = stream_of("BTCUSDT", Feed.QUOTES)
     exchange = FakeExchange(refused={name: "no such stream"})

@@ -14,7 +14,7 @@ from tests.soak.report import lines
 from tests.soak.run import SoakConfig, soak
 from tests.soak.verdict import verdict
 
-pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow, pytest.mark.long]
 
 # Seconds have to do where the real thing has minutes: the patience is scaled down, the machines are the same.
 SMALL = SoakConfig(
