@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# One more than there are processors: tests with sockets wait more than they work.
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1 )))
 SOAK ?=
 
 .PHONY: demo resilience test check bench bench-smoke bench-peers bench-report lowest soak semantics mutants clean
@@ -17,7 +19,7 @@ resilience: $(VENV)/installed
 
 # On all cores; `make test ARGS="-n 0 -x"` runs one after the other.
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 # --verifytypes: whatever a user of the package can reach has a known type. It looks for the package with the PATH's python.
 check: $(VENV)/installed-dev

@@ -28,7 +28,7 @@ from actors.simulator.process import running_simulator
 from supervisor import Supervisor, Topic
 from tests.scenarios.support import BTC, OPTIONS, PATIENCE, bot_at, the
 
-pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow, pytest.mark.long]
 
 SPEED = 60.0
 """Market seconds per second."""

@@ -24,7 +24,7 @@ from tests.scenarios.support import (
     until,
 )
 
-pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow, pytest.mark.long]
 
 SILENCE = 0.8
 """Seconds. The market brings something every 17 ms: it takes a loop that stands still to have it quiet for so long, and who

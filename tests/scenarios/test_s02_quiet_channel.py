@@ -15,7 +15,7 @@ from actors.market import Feed
 from actors.protocol import FALLBACKS
 from tests.scenarios.support import BTC, ETH, every_trade_once, quotes_never_go_back, scene, streaming, the
 
-pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow, pytest.mark.long]
 
 PATIENT = 0.25
 """Seconds without trades that are put up with at first."""

@@ -24,7 +24,7 @@ from tests.scenarios.support import (
     the,
 )
 
-pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow, pytest.mark.long]
 
 WATCHFUL = streaming(silence=dict.fromkeys(Feed, 0.8))
 

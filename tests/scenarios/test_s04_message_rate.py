@@ -26,7 +26,7 @@ from tests.scenarios.support import (
 )
 from tests.simulator.support import simulator
 
-pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow, pytest.mark.long]
 
 WINDOW, BELIEVED = 0.3, 0.45
 """Seconds: in which the exchange takes 5 messages, and what the bot is told. The rest is for a loop that stands still while

@@ -28,7 +28,7 @@ from tests.scenarios.support import (
     until,
 )
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.long]
 
 LIFE = 0.8
 """Seconds that stand for the 24 hours of a connection."""

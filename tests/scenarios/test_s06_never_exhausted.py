@@ -15,7 +15,7 @@ from actors.resilience import BreakerConfig
 from supervisor import Backoff
 from tests.scenarios.support import BTC, every_trade_once, quotes_never_go_back, scene, streaming, the, until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow, pytest.mark.long]
 
 TOPICS = [the(trades, BTC), the(quotes, BTC)]
 OFTEN = 15

@@ -29,7 +29,7 @@ from tests.scenarios.support import (
 )
 from tests.simulator.support import simulator
 
-pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow, pytest.mark.long]
 
 BAN = 0.9
 """Seconds; Retry-After is in whole ones, and says 1."""

@@ -31,7 +31,7 @@ from tests.scenarios.support import (
     until,
 )
 
-pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow, pytest.mark.long]
 
 TRADES, QUOTES, BOOKS = (the(make, BTC) for make in (trades, quotes, books))
 CAPACITY = 50

@@ -25,7 +25,7 @@ from tests.scenarios.support import (
     the,
 )
 
-pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow, pytest.mark.long]
 
 TRADES = the(trades, BTC)
 BAD_SYMBOL = '{"code":-1121,"msg":"Invalid symbol."}'

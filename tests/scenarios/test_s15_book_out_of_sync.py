@@ -22,7 +22,7 @@ from actors.simulator import Started
 from tests.scenarios.support import BTC, OPTIONS, Bot, binance_at, book_top_equals_quote, bot_at, the
 from tests.simulator.support import simulator
 
-pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow, pytest.mark.long]
 
 QUOTES, BOOKS = the(quotes, BTC), the(books, BTC)
 EACH_ALONE = evolve(OPTIONS, incidents=BookLimits(returns_within=0.01))

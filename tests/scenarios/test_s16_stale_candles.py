@@ -20,7 +20,7 @@ from actors.protocol import FALLBACKS, FallbackKind, FallbackMoved
 from supervisor import Topic
 from tests.scenarios.support import BTC, OPTIONS, Bot, every_trade_once, scene, the, until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow, pytest.mark.long]
 
 CANDLES: Topic[Any] = candles(f"binance:{BTC}", "1m")
 TRADES = the(trades, BTC)

@@ -29,7 +29,7 @@ from tests.scenarios.support import (
     until,
 )
 
-pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow, pytest.mark.long]
 
 PING = 0.3
 """Seconds between the exchange's pings. Three intervals without one mean a dead connection."""

@@ -20,7 +20,7 @@ from tests.scenarios.support import (
     until,
 )
 
-pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow, pytest.mark.long]
 
 SYMBOLS = (BTC, ETH, SOL, "BNB/USDT", "XRP/USDT")
 ATTEMPTS, WITHIN = 3, 0.5

@@ -18,7 +18,7 @@ from actors.market import Disconnected, Filled, Resumed
 from actors.protocol import ALERTS, RECOVERIES
 from tests.scenarios.support import BTC, Bot, book_top_equals_quote, every_trade_once, quotes_never_go_back, scene, the, until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow, pytest.mark.long]
 
 TRADES, QUOTES, BOOKS = (the(make, BTC) for make in (trades, quotes, books))
 CLOUDFRONT = "<!DOCTYPE HTML><HTML><HEAD><TITLE>ERROR: The request could not be satisfied</TITLE></HEAD><BODY>403</BODY></HTML>"

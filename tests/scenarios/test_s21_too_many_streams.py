@@ -18,7 +18,7 @@ from actors.market import Rejected
 from supervisor import Topic
 from tests.scenarios.support import BTC, ETH, OPTIONS, SOL, Bot, every_trade_once, feeds_of, scene, the, until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.real_time, pytest.mark.slow, pytest.mark.long]
 
 LIMIT = 4
 """Streams per connection, at the exchange as in what the adapter knows of it."""

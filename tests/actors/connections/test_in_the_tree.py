@@ -15,7 +15,7 @@ from actors.ports import RestRequest, RestResponse
 from actors.protocol import BREAKERS
 from tests.actors.exchange import FakeExchange, running, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.long]
 
 BTC = "binance:BTC/USDT"
 ONE_URL = ("wss://one",)

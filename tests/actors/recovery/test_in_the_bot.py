@@ -15,7 +15,7 @@ from actors.protocol import RECOVERIES, RECOVERY, BookIncident
 from supervisor.testing import crash, kill
 from tests.actors.exchange import Bot, FakeExchange, no_answer, running, stream_of, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.long]
 
 BTC = "binance:BTC/USDT"
 DEPTH = stream_of("BTCUSDT", Feed.BOOK)

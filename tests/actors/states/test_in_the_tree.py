@@ -15,7 +15,7 @@ from actors.protocol import ENDPOINTS, LINK_CHANGES
 from supervisor.testing import await_restart, crash, kill
 from tests.actors.exchange import Bot, FakeExchange, running, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.long]
 
 BTC = "binance:BTC/USDT"
 

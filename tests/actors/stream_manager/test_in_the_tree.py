@@ -21,7 +21,7 @@ from actors.stream_options import StreamOptions
 from supervisor.testing import await_restart, crash, kill
 from tests.actors.exchange import Bot, FakeExchange, all_feeds, no_answer, running, until
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.long]
 
 BTC, ETH = "binance:BTC/USDT", "binance:ETH/USDT"
 NOBODY = "binance:NOBODY/USDT"
@@ -217,7 +217,6 @@ SLOW = TreeOptions(stream=StreamOptions(beat=60.0, silence=dict.fromkeys(Feed, 3
 """For hours: few beats, and a market in which something happens twice a minute."""
 
 
-@pytest.mark.long
 async def test_what_was_halted_at_the_start_is_subscribed_within_an_hour_of_its_return() -> None:
     exchange, feeds = FakeExchange(tick=30.0, halted={"ETHUSDT"}), [trades(BTC), trades(ETH)]
     async with running(exchange, feeds=feeds, options=SLOW, wait=False) as bot:
@@ -230,7 +229,6 @@ async def test_what_was_halted_at_the_start_is_subscribed_within_an_hour_of_its_
         assert (await bot.venue.ref(STREAMS).ask(Subscriptions()), lists(bot)) == (wanted, 2)
 
 
-@pytest.mark.long
 async def test_what_is_halted_while_it_is_subscribed_stays_subscribed() -> None:
     exchange = FakeExchange(tick=30.0)
     async with running(exchange, feeds=[trades(BTC), trades(ETH)], options=SLOW) as bot:
@@ -259,7 +257,6 @@ async def test_what_was_rejected_is_subscribed_as_soon_as_a_fresh_list_has_it() 
         await bot.delivers(trades(ETH), within=1.0)
 
 
-@pytest.mark.long
 async def test_however_often_the_unknown_is_asked_for_the_list_is_fetched_once_a_minute() -> None:
     async with running(feeds=[trades(BTC)]) as bot:
         before = lists(bot)
@@ -315,7 +312,6 @@ def broken(request: Any) -> Any:
     ],
     ids=["no answer", "busy", "firewall", "not the list", "nothing is traded", "cut off"],
 )
-@pytest.mark.long
 async def test_while_the_list_of_symbols_is_not_known_what_is_known_is_served(answer: Any) -> None:
     async with running(FakeExchange(answer=refusing_nobody(answer)), feeds=[trades(BTC), quotes(NOBODY)], wait=False) as bot:
         await bot.delivers(trades(BTC))
