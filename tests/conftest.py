@@ -26,7 +26,7 @@ DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked `long` run on one loop here, some on trio and some on asyncio, so that all take less than five minutes.
+    """Tests marked `long` run on one loop here, some on trio and some on asyncio, because all would take too long.
 
     In `make soak` they run on both.
     """
