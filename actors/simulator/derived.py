@@ -73,14 +73,15 @@ class DerivedStreams:
 
 @define(eq=False)
 class Maker:
-    """Makes one stream."""
+    """Makes one stream; what that is, each subclass says."""
 
     market: Market
     symbol: Symbol
     stream: str
 
     def make(self, message: MarketMessage, now_ms: int) -> Iterator[bytes]:
-        raise NotImplementedError
+        """The events that a message of the market becomes."""
+        raise NotImplementedError(f"{type(self).__name__} makes nothing")  # a kind without this is a mistake of ours
 
 
 @define(eq=False)

@@ -193,7 +193,7 @@ class Treatment:
 
     def means(self) -> Sequence[Means]:
         """What can be tried, the mildest first."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no means")  # a kind without this is a mistake of ours
 
     def leave(self, *, cured: bool) -> None:
         """It is over, also where it was cut off: undo what was only for the time of the treatment, tell who waits in vain."""

@@ -57,7 +57,7 @@ def failed(endpoint: str, reason: str = "connection refused", **fields: Any) -> 
 
 def hold(seconds: float) -> None:
     """Hold the loop itself: virtual time knows no such thing."""
-    time.sleep(seconds)
+    time.sleep(seconds)  # the loop is to be held: to await would let it go
 
 
 async def fail(here: Ward, *endpoints: str, reason: str = "connection refused") -> None:

@@ -8,6 +8,7 @@ from typing import Self
 from attrs import field, frozen
 
 from actors.errors import ExchangeRefused
+from actors.exchanges.addresses import endpoints_of
 from actors.exchanges.binance import fills, polls, rest, symbols
 from actors.exchanges.binance.session import BinanceSession
 from actors.exchanges.binance.streams import FEEDS
@@ -103,8 +104,8 @@ class Binance:
         Raises:
             ValueError: an address is of another form, a role has none, or the limits do not allow a single snapshot.
         """
-        streams = _endpoints(Role.STREAM, stream_urls, ("ws://", "wss://"))
-        rests = _endpoints(Role.REST, rest_urls, ("http://", "https://"))
+        streams = endpoints_of(Role.STREAM, stream_urls, ("ws://", "wss://"))
+        rests = endpoints_of(Role.REST, rest_urls, ("http://", "https://"))
         return cls(endpoints=(*streams, *rests), depth_limit=depth_limit, limits=limits)
 
     def instrument(self, canonical: str) -> InstrumentId:
@@ -205,12 +206,3 @@ class Binance:
     def used_weight(self, response: RestResponse) -> int | None:
         """What our address has spent in the running minute; None where the answer does not say."""
         return rest.used_weight(response)
-
-
-def _endpoints(role: Role, urls: Sequence[str], schemes: tuple[str, ...]) -> list[Endpoint]:
-    if not urls:
-        raise ValueError(f"no {role.value} address given, expected at least one {schemes[-1]}host")
-    for url in urls:
-        if not url.startswith(schemes):
-            raise ValueError(f"{url!r} is no {role.value} address, expected {' or '.join(schemes)}host[:port]")
-    return [Endpoint(f"{role.value}-{n}", role, url.rstrip("/")) for n, url in enumerate(urls, start=1)]

@@ -8,6 +8,7 @@ from typing import Self
 from attrs import field, frozen
 
 from actors.errors import ExchangeRefused
+from actors.exchanges.addresses import endpoints_of
 from actors.exchanges.okx import rest, symbols, wire
 from actors.exchanges.okx.channels import FEEDS
 from actors.exchanges.okx.session import OkxSession
@@ -82,8 +83,8 @@ class Okx:
         Raises:
             ValueError: an address is of another form, a role has none, or the limits do not allow a single request.
         """
-        streams = _endpoints(Role.STREAM, stream_urls, ("ws://", "wss://"))
-        rests = _endpoints(Role.REST, rest_urls, ("http://", "https://"))
+        streams = endpoints_of(Role.STREAM, stream_urls, ("ws://", "wss://"))
+        rests = endpoints_of(Role.REST, rest_urls, ("http://", "https://"))
         return cls(endpoints=(*streams, *rests), limits=limits)
 
     @property
@@ -179,12 +180,3 @@ class Okx:
 
     def used_weight(self, response: RestResponse) -> None:
         """OKX does not say."""
-
-
-def _endpoints(role: Role, urls: Sequence[str], schemes: tuple[str, ...]) -> list[Endpoint]:
-    if not urls:
-        raise ValueError(f"no {role.value} address given, expected at least one {schemes[-1]}host")
-    for url in urls:
-        if not url.startswith(schemes):
-            raise ValueError(f"{url!r} is no {role.value} address, expected {' or '.join(schemes)}host[:port]")
-    return [Endpoint(f"{role.value}-{n}", role, url.rstrip("/")) for n, url in enumerate(urls, start=1)]
