@@ -12,7 +12,6 @@ that leases do not go to first is probed when its breaker allows, so that there 
 from __future__ import annotations
 
 import itertools
-import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -62,8 +61,6 @@ LEAST_PAUSE = 0.1
 """Seconds between two looks whether an endpoint may be probed."""
 ABANDONED = 120.0
 """Seconds after which a lease without an outcome is taken back: whoever asked for it has been cancelled."""
-_TOO_MANY = re.compile(r"\b1008\b")
-"""The close code with which an exchange says that we sent too much."""
 
 
 @define(eq=False)
@@ -208,7 +205,7 @@ class ConnectionManager(Actor[ConnectionMessage]):
     def _end(self, ended: LeaseEnded) -> None:
         granted = self._leases.get(ended.lease)
         self._drop(ended.lease)
-        if _TOO_MANY.search(ended.reason):
+        if ended.asked_too_much:
             self._news.asked_too_much()
         if granted is not None and not ended.blameless:
             self._news.lost(granted.endpoint, ended.reason)

@@ -51,8 +51,6 @@ from actors.protocol import (
     LinkReport,
     Look,
     ManagerStarted,
-    Pressure,
-    PressureKind,
     Renew,
     Resubscribe,
     SayStale,
@@ -76,7 +74,6 @@ __all__ = ["FloodOfBadFrames", "Stream"]
 
 LATE: Final = 0.5
 """Seconds after its time at which a look comes late."""
-POLICY_VIOLATION: Final = 1008
 RESTRICTED: Final = 451
 """The HTTP status of an exchange that may not serve where we are."""
 UNWANTED: Final = "it is no longer wanted"
@@ -133,11 +130,6 @@ class Stream(Actor[StreamMessage]):
         """Recall the subscriptions and begin to connect. Does not wait for the network. Cancellation: atomic."""
         self._bad = deque(maxlen=self.options.bad_frames)
         self._routes = Routes(self.exchange, self.options, self.publish, self._missing, self._need_snapshot, self.cursors)
-        remembered = self.recall(_Remembered)
-        self._set(self.subscriptions if remembered is None else remembered.subscriptions)
-        for route in self._routes:
-            route.told = self.context.incarnation > 1  # by the life before this one, when its connection or itself ended
-        self._recall_cursors()
         self._link = Link(
             exchange=self.exchange,
             transport=self.transport,
@@ -148,6 +140,11 @@ class Stream(Actor[StreamMessage]):
             reconnection=Reconnection(self.options.reconnect),
             options=LinkOptions(self.options.settle_within, self.options.spare),
         )
+        remembered = self.recall(_Remembered)
+        self._set(self.subscriptions if remembered is None else remembered.subscriptions)
+        for route in self._routes:
+            route.told = self.context.incarnation > 1  # by the life before this one, when its connection or itself ended
+        self._recall_cursors()
         self.subscribe(ENDPOINTS)
         self.subscribe(FALLBACKS)
         self.subscribe(LEASES)
@@ -220,8 +217,7 @@ class Stream(Actor[StreamMessage]):
             self._subscribe(connection, [route.subscription for route in new])
 
     def _delivering(self) -> list[LinkConnection]:
-        link = getattr(self, "_link", None)
-        return [] if link is None else [one for one in (link.serving, link.joining) if one is not None]
+        return [one for one in (self._link.serving, self._link.joining) if one is not None]
 
     def _say(self, connection: LinkConnection, frames: Sequence[str]) -> None:
         for frame in frames:
@@ -277,8 +273,6 @@ class Stream(Actor[StreamMessage]):
         self._routes.lost(reason, self._now())
         if not connection.blameless:
             self._report(LinkEvent.LOST, connection.endpoint)
-        if connection.lost is not None and connection.lost.close_code == POLICY_VIOLATION:
-            self.lookup(STATES).tell(Pressure(PressureKind.RATE, 1.0))
 
     def link_ended(self, reason: str) -> None:
         """This life is over: say so to all who listen, and where it was."""

@@ -127,6 +127,8 @@ class LeaseEnded(Message, frozen=True):
     reason: str = ""
     blameless: bool = True
     """False: it was lost, and its endpoint may be to blame."""
+    asked_too_much: bool = False
+    """The exchange closed it because we send too much."""
 
 
 class LeaseHeld(Message, frozen=True):

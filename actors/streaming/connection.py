@@ -22,6 +22,8 @@ __all__ = ["LinkConnection", "OnFrame"]
 
 OUTGOING: Final = 1_000
 """Frames that wait to be sent; of more, the connection is given up: it would never catch up within the rate."""
+POLICY_VIOLATION: Final = 1008
+"""The close code of an exchange that finds that we send too much."""
 DATA: Final = (FrameKind.TEXT, FrameKind.BINARY)
 
 OnFrame = Callable[["LinkConnection", Frame], object]
@@ -104,6 +106,11 @@ class LinkConnection:
     def endpoint(self) -> Endpoint:
         """Where it goes to."""
         return self.lease.endpoint
+
+    @property
+    def asked_too_much(self) -> bool:
+        """The exchange closed it because we send too much."""
+        return self.lost is not None and self.lost.close_code == POLICY_VIOLATION
 
     def say(self, frame: str) -> None:
         """Send a frame when the rate allows."""

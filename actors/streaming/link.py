@@ -39,8 +39,6 @@ LEAST_WAIT: Final = 0.02
 """Seconds between two requests for leave, whatever the answer says."""
 LONGEST_SLEEP: Final = 1e9
 """Seconds; a breaker that an operator holds open says `math.inf`, for which no loop has a timer."""
-POLICY_VIOLATION: Final = 1008
-"""The close code of an exchange that finds that we send too much."""
 SPREAD: Final = 0.02
 """Share of a connection's life by which its renewal is brought forward at random: what was opened together must not be replaced
 together."""
@@ -169,12 +167,6 @@ class Link:
         """All connections that are open, the serving one first."""
         return [one for one in (self.serving, self.joining, self.spare) if one is not None]
 
-    def say(self, frame: str, to: LinkConnection | None = None) -> None:
-        """Send a frame when the rate allows. Without a connection it is dropped: who comes back says everything again."""
-        connection = to or self.serving
-        if connection is not None:
-            connection.say(frame)
-
     def cut(self, reason: str, *, blameless: bool = False) -> None:
         """Give the serving connection up: it is of no use."""
         if self.serving is not None:
@@ -302,7 +294,8 @@ class Link:
             # Before the goodbye, which the other side may let us wait for.
             self._ended(connection, reason)
         finally:
-            self.connections.tell(LeaseEnded(connection.lease.id, reason, connection.blameless))
+            ended = LeaseEnded(connection.lease.id, reason, connection.blameless, connection.asked_too_much)
+            self.connections.tell(ended)
             await connection.channel.aclose()
 
     async def _renew_in_time(self, connection: LinkConnection) -> None:
@@ -335,8 +328,8 @@ class Link:
             self._over.set()
 
     def _after_loss(self, connection: LinkConnection, reason: str) -> Verdict:
-        lost, now = connection.lost, self.now()
-        if lost is not None and lost.close_code == POLICY_VIOLATION:
+        now = self.now()
+        if connection.asked_too_much:
             # It lived long enough, but we are the fault: to come back at once is what the exchange bans for.
             self.reconnection.lost(now, self._random(), reason=reason)
             return self.reconnection.failed(now, self._random(), reason=reason)

@@ -19,9 +19,11 @@ from actors.ports import FrameKind, Role
 from actors.protocol import (
     CONNECTIONS,
     ENDPOINTS,
+    FALLBACKS,
     LINK_CHANGES,
     STREAMS,
     ApplySnapshot,
+    FallbackKind,
     SetSubscriptions,
     StreamStatus,
     Unwant,
@@ -666,3 +668,16 @@ async def test_a_stream_that_gives_up_says_where_without_what_is_secret() -> Non
         said = [str(event) for event in bot.events]
         assert any("cannot connect to wss://one/" in line for line in said)
         assert not any(secret in line for line in said)
+
+
+async def test_a_close_for_too_many_messages_is_not_answered_at_once_and_all_are_told_of_it_once() -> None:
+    async with running(feeds=[trades(BTC)]) as bot:
+        bot.follow(FALLBACKS)
+        await anyio.sleep(20.0)  # it counts as stable: after another loss it would come back at once
+        (old,) = bot.exchange.open
+        old.server.close(1008, "Too many requests")
+        closed = anyio.current_time()
+        await until(lambda: bot.exchange.open and bot.exchange.open != [old])
+        assert bot.exchange.transport.dials[-1].at - closed >= 0.9 * STREAM.reconnect.initial
+        begun = [one for one in bot.seen[FALLBACKS.key] if one.kind is FallbackKind.RATE and one.on]
+        assert begun
